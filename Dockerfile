@@ -6,10 +6,10 @@
 # This file was NOT RUN in a container engine yet. Tests do what can be done without one: a
 # linter (hadolint) reads it, and the health check and the command are run as plain processes.
 #
-# Why --insecure. The control plane has no TLS of its own yet, and refuses to listen beyond loopback without being told that
-# the network is yours. In a container it must listen on the container's address to be reached at all. So the flag is here,
-# and the port should be published on loopback or be reached only inside a private network; for anything else put a proxy with
-# TLS in front.
+# Why --insecure and --no-auth. In a container it must listen on the container's address to be reached at all, and beyond
+# loopback it asks for TLS and tokens unless it is told that the network is yours. So the flags are here for a try on one
+# machine, and the port should be published on loopback or be reached only inside a private network. For anything else give
+# another command, with --tls-cert and --tls-key and without the two flags: docs/operations.md, "TLS".
 #
 # For a worker, add your workflows and name them (a file in the working folder, or an importable module):
 #
@@ -26,6 +26,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY sdk sdk
 COPY server server
 COPY gen/python gen/python
+COPY requirements requirements
 # Without a pip of its own: nothing is installed into what is copied from here.
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
  && python -m venv --without-pip /opt/durable \
@@ -51,4 +52,4 @@ raise SystemExit(answer.status != h.HealthCheckResponse.SERVING)"]
 # SIGTERM lets requests under way end, 5 seconds; then the log and the embedded NATS server are closed.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["durable"]
-CMD ["server", "--listen", "0.0.0.0:50051", "--insecure", "--data-dir", "/data"]
+CMD ["server", "--listen", "0.0.0.0:50051", "--insecure", "--no-auth", "--data-dir", "/data"]

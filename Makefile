@@ -1,12 +1,16 @@
 # The commands of development. `make` lists the targets; `.ci/run` runs `make check` and `make test`.
 #
-# All tools live in .venv and come from pyproject.toml: a machine needs Python 3.11 or newer and make.
+# All tools live in .venv: the versions and hashes in requirements/lock.txt, which `make lock` makes from
+# pyproject.toml. A machine needs Python 3.11 or newer and make.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+# auto: without the lock where its files are not to be had. require: an error instead. off: without the lock.
+LOCK ?= auto
+SUPPLY := $(VENV)/supply
 
 LISTEN ?= 127.0.0.1:50051
 SERVICE ?= HelloService=127.0.0.1:9090
@@ -34,8 +38,13 @@ $(BIN)/python:
 		{ echo 'Python 3.11 or newer is needed; name one with: make PYTHON=python3.12'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(STAMP): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(STAMP): pyproject.toml requirements/lock.txt requirements/install.py | $(BIN)/python
+	$(BIN)/python requirements/install.py $(LOCK)
+	@touch $@
+
+$(SUPPLY)/.installed: requirements/tools.txt | $(BIN)/python
+	$(BIN)/python -m venv $(SUPPLY)
+	$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
 	@touch $@
 
 # --- Examples ----------------------------------------------------------------------------------
@@ -123,6 +132,10 @@ run-saga: $(STAMP) ## Compensate completed steps when a later one fails
 run-webhook: $(STAMP) ## Wait for a payment provider's signed webhook
 	$(BIN)/python examples/webhook_payment/main.py $(ARGS)
 
+.PHONY: run-codec
+run-codec: $(STAMP) ## Encrypt values, rotate keys, and read them through a codec endpoint
+	$(BIN)/python examples/encryption/main.py $(ARGS)
+
 .PHONY: run-local
 run-local: $(STAMP) ## Run a workflow in local mode: no NATS, no ports
 	$(BIN)/python examples/local/main.py $(ARGS)
@@ -130,6 +143,18 @@ run-local: $(STAMP) ## Run a workflow in local mode: no NATS, no ports
 .PHONY: run-cluster
 run-cluster: $(STAMP) ## Kill a node of a cluster under load; ARGS="--count 1000"
 	$(BIN)/python examples/cluster/main.py $(ARGS)
+
+.PHONY: run-secure
+run-secure: $(STAMP) ## Show TLS, tokens and scopes to the right caller and to each wrong one
+	$(BIN)/python examples/secure/main.py
+
+.PHONY: run-rolling
+run-rolling: $(STAMP) ## Restart all nodes of a cluster under load; ARGS="--rate 50"
+	$(BIN)/python -m examples.cluster.rolling $(ARGS)
+
+.PHONY: run-deploy
+run-deploy: $(STAMP) ## Deploy changed code while 200 invocations run, pinned and patched
+	$(BIN)/python examples/deploy/main.py
 
 # --- Development -------------------------------------------------------------------------------
 
@@ -154,13 +179,16 @@ imports: $(STAMP) ## Check the import contracts between packages
 protos: $(STAMP) ## Check the protos, and that the generated code is up to date
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
-	@tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null) || exit 0; \
-		echo "buf breaking against $$tag"; $(BIN)/buf breaking --against ".git#tag=$$tag"
+	set -e; for base in proto/released/*.binpb; do $(BIN)/buf breaking --against "$$base"; done
 	$(BIN)/python gen/generate.py --check
 
 .PHONY: test
 test: $(STAMP) ## Run the tests; ARGS="tests/core -k timers"
 	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: released
+released: $(STAMP) ## Keep the protos of VERSION, which must not break from then on; VERSION=0.2.0
+	$(BIN)/buf build --exclude-source-info -o proto/released/$(VERSION).binpb
 
 .PHONY: gen
 gen: $(STAMP) ## Regenerate the generated code
@@ -174,6 +202,10 @@ bench-sleepers: $(STAMP) ## Measure the cost of 100,000 sleeping invocations
 bench: $(STAMP) ## Run the benchmarks
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
+.PHONY: bench-takeover
+bench-takeover: $(STAMP) ## Measure the takeover from a killed node; ARGS="--lease 2 --external"
+	$(BIN)/python -m benchmarks.takeover $(ARGS)
+
 .PHONY: bench-retention
 bench-retention: $(STAMP) ## Measure whether retention keeps up with 200,000 short workflows
 	$(BIN)/python benchmarks/retention.py $(ARGS)
@@ -182,9 +214,33 @@ bench-retention: $(STAMP) ## Measure whether retention keeps up with 200,000 sho
 bench-snapshots: $(STAMP) ## Time and size of snapshots, and what else notices; ARGS="--size 100000"
 	$(BIN)/python benchmarks/snapshots.py $(ARGS)
 
+.PHONY: bench-rejoin
+bench-rejoin: $(STAMP) ## Time to back up, restore and rejoin a large system; ARGS="--size 100000"
+	$(BIN)/python benchmarks/rejoin.py $(ARGS)
+
 .PHONY: bench-query
 bench-query: $(STAMP) ## Compare queries at a thousand and at a million; ARGS="--size 100000"
 	$(BIN)/python benchmarks/query.py $(ARGS)
+
+COMPILE := $(SUPPLY)/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock'
+
+.PHONY: lock
+lock: $(SUPPLY)/.installed ## Lock the versions and hashes of all dependencies; ARGS="--upgrade"
+	$(COMPILE) $(ARGS) pyproject.toml requirements/build.in --extra dev --output-file requirements/lock.txt
+	$(COMPILE) $(ARGS) requirements/tools.in --output-file requirements/tools.txt
+	$(BIN)/python requirements/install.py require
+	@touch $(STAMP)
+	$(MAKE) sbom
+
+.PHONY: audit
+audit: $(SUPPLY)/.installed ## Look the locked dependencies up in the database of known vulnerabilities
+	@$(SUPPLY)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements/lock.txt $(ARGS) || \
+		{ echo 'Not all could be looked up, or one is vulnerable: see above. What they are: docs/dependencies.md'; exit 1; }
+
+.PHONY: sbom
+sbom: $(STAMP) ## Write the wheel's software bill of materials and docs/dependencies.md; part of `make lock`
+	$(BIN)/python -m requirements.describe
 
 .PHONY: build
 build: $(STAMP) ## Build the wheel into dist/

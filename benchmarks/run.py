@@ -4,6 +4,9 @@ It starts a control plane with embedded NATS, a worker and HelloService as proce
 and on a new data dir, and loads them from one client process. Each row shows workflows per second,
 latency, CPU microseconds per workflow in each process, and appends to the log per workflow.
 
+`--access` says how callers are let in: `open` as on loopback, `tls`, or `secure`, which is TLS with API
+tokens and an audit.
+
 `--yardsticks DIR` also runs other systems, in turn with this one, and prints the ratios. Each is a
 script `DIR/NAME/run.sh CONCURRENCY...` that prints lines with `three` or `grpc3`, `c=` or `conc=`,
 and a rate as `N/s`. Machines differ and are noisy: compare only ratios of one run.
@@ -12,6 +15,7 @@ and a rate as `N/s`. Machines differ and are noisy: compare only ratios of one r
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -29,9 +33,10 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from durable_proto.v1 import control_pb2, control_pb2_grpc  # noqa: E402
+import durable as durable_sdk  # noqa: E402
 
 WORKLOADS = ("three", "grpc3", "keyed")
+ACCESSES = ("open", "tls", "secure")
 START_SECONDS = 60.0
 
 
@@ -63,7 +68,9 @@ def await_file(path: Path, process: subprocess.Popen[str]) -> Any:
 class System:
     """A control plane, a worker and a service, and how much CPU each has used."""
 
-    def __init__(self, stack: ExitStack, folder: Path, partitions: int) -> None:
+    def __init__(
+        self, stack: ExitStack, folder: Path, partitions: int, processes: int, access: str
+    ) -> None:
         python = sys.executable
         durable = [python, "-m", "durable_server"]
         anywhere = ["--listen", "127.0.0.1:0"]
@@ -73,6 +80,19 @@ class System:
         )
         services = ["--service", f"HelloService={await_file(said, service)['address']}"]
         data = folder / "data"
+        options: list[str] = []
+        self.environment = dict(os.environ)
+        """That of clients and workers: which authority they trust, and their token."""
+        if access != "open":
+            certificates = folder / "certificates"
+            command = [*durable, "certs", str(certificates), "--host", "127.0.0.1"]
+            subprocess.run(command, check=True, capture_output=True)
+            options += ["--tls-cert", str(certificates / "server.pem")]
+            options += ["--tls-key", str(certificates / "server.key")]
+            self.environment["DURABLE_TLS_CA"] = str(certificates / "ca.pem")
+        if access == "secure":
+            options.append("--auth")
+            self.environment["DURABLE_TOKEN_FILE"] = str(data / "admin-token")
         server = stack.enter_context(
             child(
                 [
@@ -80,7 +100,7 @@ class System:
                     "server",
                     *anywhere,
                     *("--ready-file", str(ready), "--data-dir", str(data)),
-                    *("--partitions", str(partitions)),
+                    *("--partitions", str(partitions), "--processes", str(processes), *options),
                 ],
                 stdout=subprocess.DEVNULL,
             )
@@ -89,49 +109,62 @@ class System:
         worker = stack.enter_context(
             child(
                 [*durable, "worker", "benchmarks.workflows", "--address", self.address, *services],
+                env=self.environment,
             )
         )
         plane = psutil.Process(server.pid)
+        nats = next(it for it in plane.children() if "nats" in it.name())
         self.processes = {
-            "control plane": plane,
-            "nats-server": next(it for it in plane.children() if "nats" in it.name()),
-            "worker": psutil.Process(worker.pid),
-            "service": psutil.Process(service.pid),
+            "control plane": [plane, *(it for it in plane.children() if it != nats)],
+            "nats-server": [nats],
+            "worker": [psutil.Process(worker.pid)],
+            "service": [psutil.Process(service.pid)],
         }
-        channel = stack.enter_context(grpc.insecure_channel(self.address))
-        self._control = control_pb2_grpc.DurableControlStub(channel)
+        self._client = stack.enter_context(
+            durable_sdk.Client(
+                self.address,
+                tls=grpc.ssl_channel_credentials(certificates.joinpath("ca.pem").read_bytes())
+                if access != "open"
+                else None,
+                token=(data / "admin-token").read_text().strip() if access == "secure" else None,
+            )
+        )
         deadline = time.monotonic() + START_SECONDS
-        while not self._control.ListWorkers(control_pb2.ListWorkersRequest()).workers:
+        while not self._client.list_workers():
             if time.monotonic() > deadline:
                 raise click.ClickException("the worker does not connect")
             time.sleep(0.02)
 
     def appends(self) -> int:
         """How many frames were appended to the log."""
-        return self._control.GetServerInfo(control_pb2.GetServerInfoRequest()).append_count
+        return self._client.server_info().append_count
 
     def cpu(self, client: psutil.Process) -> dict[str, float]:
-        """CPU seconds of each process so far."""
+        """CPU seconds of the processes of each kind so far."""
         used = {}
-        for name, process in {**self.processes, "client": client}.items():
-            times = process.cpu_times()
-            used[name] = times.user + times.system
+        for name, processes in {**self.processes, "client": [client]}.items():
+            times = [it.cpu_times() for it in processes]
+            used[name] = sum(it.user + it.system for it in times)
         return used
 
 
 def run_ours(
-    workloads: tuple[str, ...], partitions: int, concurrencies: list[int]
+    workloads: tuple[str, ...],
+    partitions: int,
+    processes: int,
+    access: str,
+    concurrencies: list[int],
 ) -> list[dict[str, Any]]:
     """Measures the workloads; returns a row for each of them and each concurrency."""
     rows = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="durable-bench-")))
-        system = System(stack, folder, partitions)
+        system = System(stack, folder, partitions, processes, access)
         for workload in workloads:
             command = [sys.executable, "-m", "benchmarks.load", system.address, workload]
             command += map(str, concurrencies)
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-            with child(command, **pipes) as load:
+            with child(command, env=system.environment, **pipes) as load:
                 assert load.stdin is not None
                 assert load.stdout is not None
                 client = psutil.Process(load.pid)
@@ -144,6 +177,7 @@ def run_ours(
                     after = system.cpu(client)
                     count = row["count"]
                     row |= {"workload": workload, "concurrency": callers, "partitions": partitions}
+                    row |= {"processes": processes, "access": access}
                     row["appends"] = (system.appends() - appends) / count
                     row["cpu_us"] = {
                         name: (after[name] - before[name]) / count * 1e6 for name in after
@@ -164,7 +198,8 @@ def describe(row: dict[str, Any]) -> str:
     """Returns one row as a line of text."""
     cpu = ", ".join(f"{name} {us:.0f}" for name, us in row["cpu_us"].items())
     return (
-        f"{row['workload']:5} P={row['partitions']:<3} c={row['concurrency']:<4} "
+        f"{row['workload']:5} {row['access']:6} N={row['processes']:<2} P={row['partitions']:<3}"
+        f" c={row['concurrency']:<4} "
         f"{row['rate']:6.0f}/s  "
         f"p50 {row['p50_ms']:6.1f} ms  p99 {row['p99_ms']:6.1f} ms  "
         f"{row['appends']:.2f} appends  CPU us: {cpu}"
@@ -193,7 +228,7 @@ def run_yardstick(script: Path, concurrencies: list[int]) -> dict[tuple[str, int
 
 def table(rounds: list[dict[str, Any]], names: list[str]) -> str:
     """Returns all rounds as a Markdown table, with the ratios to the yardsticks."""
-    head = ["workload", "partitions", "callers", "ours"]
+    head = ["workload", "access", "processes", "partitions", "callers", "ours"]
     for name in names:
         head += [name, f"ours / {name}"]
     head += ["p50 ours", *(f"p50 {name}" for name in names), "appends per workflow"]
@@ -202,7 +237,9 @@ def table(rounds: list[dict[str, Any]], names: list[str]) -> str:
         key = (first["workload"], first["concurrency"])
         mine = [it["ours"][index] for it in rounds]
         rate = _middle([it["rate"] for it in mine])
-        cells = [key[0], str(first["partitions"]), str(key[1]), f"{rate:,.0f}/s"]
+        cells = [key[0], first["access"]]
+        cells += [str(first[it]) for it in ("processes", "partitions", "concurrency")]
+        cells.append(f"{rate:,.0f}/s")
         latencies = [f"{_middle([it['p50_ms'] for it in mine]):.1f} ms"]
         for name in names:
             theirs = [it[name][key] for it in rounds if key in it[name]]
@@ -228,12 +265,23 @@ def _middle(values: list[float]) -> float:
     "--partitions", "-p", multiple=True, type=int, help="Partitions, 1 by default; may be repeated."
 )
 @click.option(
+    "--processes", "-n", multiple=True, type=int, help="Control plane processes, 1 by default."
+)
+@click.option(
     "--workload",
     multiple=True,
     type=click.Choice(WORKLOADS),
     default=("three", "grpc3"),
     show_default=True,
     help="What runs; may be repeated.",
+)
+@click.option(
+    "--access",
+    multiple=True,
+    type=click.Choice(ACCESSES),
+    default=("open", "secure"),
+    show_default=True,
+    help="How callers are let in; may be repeated.",
 )
 @click.option("--rounds", default=1, show_default=True, help="Repeat everything; print medians.")
 @click.option(
@@ -247,7 +295,9 @@ def _middle(values: list[float]) -> float:
 def main(
     concurrency: tuple[int, ...],
     partitions: tuple[int, ...],
+    processes: tuple[int, ...],
     workload: tuple[str, ...],
+    access: tuple[str, ...],
     rounds: int,
     yardsticks: Path | None,
     json_path: Path | None,
@@ -260,7 +310,9 @@ def main(
     for _ in range(rounds):
         one: dict[str, Any] = {"ours": []}
         for count in partitions or (1,):
-            one["ours"] += run_ours(workload, count, concurrencies)
+            for number in processes or (1,):
+                for kind in access:
+                    one["ours"] += run_ours(workload, count, number, kind, concurrencies)
         for script in scripts:
             one[script.parent.name] = run_yardstick(script, concurrencies)
         measured.append(one)

@@ -4,7 +4,8 @@ Each language has a recipe in `gen/recipes`. A language whose toolchain is missi
 line that says so, and its committed files stay as they are.
 
 `--check` generates into a temporary folder and names the files that differ from the committed ones.
-`--only go` (and so on) generates one language, and fails if its toolchain is missing.
+`--only go` (and so on) generates one language, and fails if its toolchain is missing. The tables of
+docs/security.md are generated with the languages.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from recipes import (
     java,
     openapi,
     python,
+    security,
     sync_client,
     typescript,
 )
@@ -101,8 +103,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{recipe.name}: SKIPPED, {error}")
             if options.only:
                 return 1
+    if options.only is None:
+        target, text = ROOT / security.PAGE, security.page()
+        fresh = target.read_text(encoding="utf-8") == text
+        if options.check:
+            print(f"{security.PAGE}: {'up to date' if fresh else 'out of date'}")
+            stale = stale or not fresh
+        else:
+            target.write_text(text, encoding="utf-8")
+            print(f"{security.PAGE}: made its tables")
     if stale:
-        print("gen/ is out of date: run `make gen`")
+        print("What is generated is out of date: run `make gen`")
     return int(stale)
 
 

@@ -11,10 +11,17 @@ from pathlib import Path
 
 import grpc
 import pytest
+from hypothesis import HealthCheck, settings
 
 from durable_proto.v1 import control_pb2_grpc
 from durable_server.app import ControlPlane
 from durable_server.config import Config
+
+# How long an example takes says something about the machine, and nothing about the code.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,9 +29,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--rewrite", action="store_true", help="write the expected output of transcripts anew"
     )
     parser.addoption("--seeds", type=int, default=150, help="how many seeds a simulation runs")
+    parser.addoption(
+        "--fuzz-examples",
+        type=int,
+        default=10,
+        help="how many examples each test of hostile input takes",
+    )
     parser.addoption("--seed", type=int, default=None, help="run this seed only")
     parser.addoption(
         "--recipes", action="store_true", help="build and run the recipes of docs/languages.md"
+    )
+    parser.addoption(
+        "--soak-embedded",
+        action="store_true",
+        help="the soak of a cluster uses the nodes' own NATS servers",
     )
     parser.addoption(
         "--soak-seconds", type=float, default=10.0, help="how long the soak starts new work"

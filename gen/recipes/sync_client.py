@@ -37,8 +37,8 @@ TOKENS: Final = {
 
 TEXTS: Final = (
     (
-        "import AsyncGenerator, AsyncIterator, Iterable, Mapping",
-        "import Iterable, Iterator, Mapping",
+        "import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping",
+        "import Callable, Iterable, Iterator, Mapping",
     ),
     ("AsyncGenerator[Invocation, None]", "Iterator[Invocation]"),
     ("from .async_connection import", "from .connection import"),

@@ -1,7 +1,9 @@
-"""`durable resolve`, `reject`, `signal`, `webhook`: results and signals from outside."""
+"""`durable resolve`, `reject`, `signal`, `webhook`, `webhooks`: results and signals from outside."""
 
 from __future__ import annotations
 
+import shlex
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +115,40 @@ def webhook(
     with context.client() as client:
         made = client.create_webhook(awakeable_id, expires_in=expires, scheme=scheme, secret=secret)
     if context.json:
-        output.write_json({"url": made.url, "expire_time": times.absolute(made.expire_time)})
+        expires_at = times.absolute(made.expire_time)
+        output.write_json({"url": made.url, "expire_time": expires_at, "webhook_id": made.id})
     else:
         output.echo(made.url)
+        output.note(f"to revoke it: durable webhooks revoke {shlex.quote(made.id)}")
+
+
+@click.group()
+def webhooks() -> None:
+    """Revoke URLs that resolve awakeables."""
+
+
+@webhooks.command("revoke")
+@click.argument("webhook", metavar="[ID|URL|-]", required=False)
+@click.option("--all", "awakeable_id", metavar="AWAKEABLE", help="All URLs of this awakeable.")
+@client_command
+def revoke(context: ClientContext, webhook: str | None, awakeable_id: str | None) -> None:
+    """Revoke a URL by its id or itself.
+
+    From then on nobody can resolve the awakeable with it, on any node. With - the id or URL is read
+    from standard input: other users of this machine can read the arguments of a command.
+    """
+    if (webhook is None) == (awakeable_id is None):
+        raise click.UsageError("Name either a webhook, or an awakeable with --all.")
+    if webhook == "-":
+        webhook = sys.stdin.readline().strip()
+    with context.client() as client:
+        if awakeable_id is not None:
+            done = client.revoke_webhooks(awakeable_id)
+        else:
+            done = client.revoke_webhook(webhook or "")
+    what = "the webhook is" if awakeable_id is None else "all webhooks are"
+    text = f"{what} revoked, of awakeable {output.clean(done.awakeable_id)}"
+    if done.resolved:
+        text += "; it had been resolved before, perhaps by this way"
+    output.note(text)
+    _write_json(context, **done._asdict())

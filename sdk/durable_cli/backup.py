@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +15,7 @@ import click
 from . import output
 from .data_dir import data_dir_option
 from .errors import CommandError
+from .progress import progress
 
 _PLACE: Final = "DIR|URL"
 
@@ -52,8 +50,8 @@ def backup(place: str, data_dir: Path, show: bool, as_json: bool) -> None:
         if show:
             _write_list(asyncio.run(engine.find_backups(place)), as_json)
             return
-        with _progress("backup") as progress:
-            made = asyncio.run(engine.make_backup(place, data_dir, progress))
+        with progress("backup") as bar:
+            made = asyncio.run(engine.make_backup(place, data_dir, bar))
     except engine.BackupError as error:
         raise CommandError(str(error)) from error
     keys = engine.key_places(data_dir)
@@ -124,7 +122,7 @@ def restore(
 
     engine = import_module("durable_server.restore")
     try:
-        with _progress("restore") as progress:
+        with progress("restore") as bar:
             made = asyncio.run(
                 engine.restore(
                     place,
@@ -132,7 +130,7 @@ def restore(
                     backup_id=backup_id,
                     nats_url=nats_url,
                     replicas=replicas,
-                    progress=progress,
+                    progress=bar,
                 )
             )
     except engine.RestoreError as error:
@@ -207,34 +205,3 @@ def _size(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"
-
-
-class _Bar:
-    """A progress bar on a terminal, which begins when the total is known; nothing elsewhere."""
-
-    def __init__(self, label: str) -> None:
-        self._label = label
-        self._bar: Any = None
-        self._done = 0
-
-    def __call__(self, done: int, total: int) -> None:
-        if not sys.stderr.isatty():
-            return
-        if self._bar is None:
-            self._bar = click.progressbar(length=total, label=self._label, file=sys.stderr)
-            self._bar.__enter__()
-        self._bar.update(done - self._done)
-        self._done = done
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[_Bar]:
-    bar = _Bar(label)
-    try:
-        yield bar
-    finally:
-        bar.close()

@@ -172,7 +172,7 @@ def _write_done(context: ClientContext, action: str, done: list[_Done], left: in
     if len(done) == 1 and refused and not left:
         raise refused[0][1]
     for it, error in refused[:_REFUSALS_SHOWN]:
-        output.note(f"{it.invocation_id}: {one_line(error)}")
+        output.note(output.clean(f"{it.invocation_id}: {one_line(error)}"))
     if left:
         raise CommandError(
             f"{action}: interrupted; {len(done) - len(refused)} are done, {len(refused)} refused,"

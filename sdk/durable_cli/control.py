@@ -87,8 +87,6 @@ def restart(
 
     By ID or by filters; prints the old and the new ids.
     """
-    if value is not None and from_index:
-        raise click.UsageError("--input and --from-index exclude each other")
     given = {} if value is None else {"input": parse_value(value, "--input")}
 
     def change(client: durable.Client, invocation_id: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from . import output
+from .attempt_table import is_worth_showing, write_attempts
 from .client_command import ClientContext, client_command
 from .get import summary
 from .journal_lines import entry_text, failing_lines
@@ -56,6 +57,9 @@ def describe(context: ClientContext, invocation_id: str, depth: int) -> None:
         _title("tried again")
         for line in failing_lines(found):
             output.echo(line)
+    if is_worth_showing(found):
+        _title("attempts")
+        write_attempts(found)
     if found.awakeables:
         _title("awakeables")
         for it in found.awakeables:

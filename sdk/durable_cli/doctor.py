@@ -1,8 +1,10 @@
 """`durable doctor`: checks what a system needs to run, and says what to do about problems.
 
-There are two halves: what a client needs (an address that responds, versions that fit, workers, a
-correct clock; each of several addresses is checked by itself), and what a control plane on this
-machine needs (a nats-server, a data dir that is writable, fast and has space; see `local_checks`).
+There are three parts: what a client needs (an address that responds, versions that fit, workers, a
+worker of each build that something needs, a correct clock; each of several addresses is checked by
+itself), what the nodes of a cluster say of each
+other (`cluster_checks`), and what a control plane on this machine needs (a nats-server, a data dir that
+is writable, fast and has space; see `local_checks`).
 A warning is something that works today and will cause trouble; only a failure makes the exit code 1.
 """
 
@@ -19,8 +21,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import click
 
 from . import output
+from .build_checks import build_checks
 from .checks import FAIL, OK, WARN, Check
 from .client_command import ClientContext, client_command
+from .cluster_checks import cluster_checks
 from .errors import FAILED, CommandError, one_line
 from .local_checks import local_checks
 from .times import length_text
@@ -80,6 +84,8 @@ class _Answer(NamedTuple):
     took: timedelta
     workers: list[durable.WorkerInfo]
     handlers: list[durable.Handler]
+    cluster: durable.Cluster
+    builds: durable.Deployments
 
 
 def _server(context: ClientContext) -> Iterator[Check]:
@@ -101,6 +107,8 @@ def _server(context: ClientContext) -> Iterator[Check]:
             yield Check(FAIL, "server", one_line(answer), "")
     if answers:
         yield _workers(answers[0].workers, answers[0].handlers)
+        yield from build_checks(answers[0].builds)
+        yield from cluster_checks([it.cluster for it in answers])
 
 
 def _ask(context: ClientContext) -> _Answer | durable.RpcError:
@@ -111,7 +119,9 @@ def _ask(context: ClientContext) -> _Answer | durable.RpcError:
         try:
             info = client.server_info()
             now, took = datetime.now(UTC), timedelta(seconds=time.monotonic() - began)
-            return _Answer(info, now, took, client.list_workers(), client.list_handlers())
+            workers, handlers = client.list_workers(), client.list_handlers()
+            cluster, builds = client.cluster(), client.list_deployments()
+            return _Answer(info, now, took, workers, handlers, cluster, builds)
         except durable.RpcError as error:
             return error
 

@@ -3,10 +3,12 @@
 0    success
 1    the invocation failed, was cancelled or is paused; or any error without a code of its own
 2    wrong usage, or an argument that the control plane refuses
-3    there is no such invocation, handler or awakeable
+3    there is no such invocation, handler, awakeable or node
 4    the control plane is unreachable or overloaded: try again later
-5    the status does not allow it: ended already, not paused, resolved with another outcome
+5    the status does not allow it: ended already, not paused, resolved with another outcome; or no other
+     node can take over
 6    the timeout is over and the invocation continues
+7    the control plane asks for a valid token, or the one that is shown does not permit this
 130  interrupted
 """
 
@@ -26,6 +28,7 @@ NOT_FOUND: Final = 3
 UNAVAILABLE: Final = 4
 STATE: Final = 5
 UNFINISHED: Final = 6
+DENIED: Final = 7
 INTERRUPTED: Final = 130
 
 _LONG_WORD: Final = re.compile(r"\S{200,}")
@@ -39,6 +42,7 @@ SERVER_PACKAGES: Final = (
     "watchfiles",
     "zstandard",
     "obstore",
+    "cryptography",
 )
 
 
@@ -64,6 +68,7 @@ def exit_code(error: BaseException) -> int:
         ((durable.UnavailableError, durable.LimitError), UNAVAILABLE),
         ((durable.PreconditionError, durable.AlreadyExistsError), STATE),
         (durable.WaitTimeoutError, UNFINISHED),
+        ((durable.UnauthenticatedError, durable.PermissionDeniedError), DENIED),
     )
     return next((code for kinds, code in codes if isinstance(error, kinds)), FAILED)
 

@@ -30,6 +30,7 @@ _NAMES: Final = {
     "since": "create_time_min",
     "until": "create_time_max",
     "parent": "parent_invocation_id",
+    "pinned_to": "pinned_build_id",
 }
 
 _FILTERS: Final = (
@@ -54,6 +55,7 @@ _FILTERS: Final = (
     ),
     click.option("--until", callback=past_option, metavar="TIME", help="Created before then."),
     click.option("--parent", metavar="ID", help="Started by this invocation."),
+    click.option("--pinned-to", metavar="BUILD", help="Pinned to this build, and not ended."),
 )
 
 

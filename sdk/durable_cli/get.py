@@ -10,6 +10,7 @@ import click
 from . import output
 from .client_command import ClientContext, client_command
 from .listing import took
+from .wait_reasons import repin_hint
 
 if TYPE_CHECKING:
     import durable
@@ -45,21 +46,30 @@ def summary(found: durable.Invocation) -> list[tuple[str, str]]:
         ("started", _time(found.start_time)),
         ("ended", _time(found.complete_time)),
         ("took", took(found)),
+        ("waits for", _build_waited_for(found)),
         ("goes on", _time(found.wake_time)),
         ("deadline", _time(found.deadline)),
         ("removed", _time(found.expire_time)),
+        ("run", str(found.run) if found.run > 1 else ""),
         ("attempt", str(found.attempt) if found.attempt else ""),
         ("steps", str(found.journal_length)),
         ("worker", output.clean(found.worker_id)),
         ("version", output.clean(found.version)),
+        ("build", output.clean(found.build_id) + (", pinned" if found.pinned else "")),
         ("service", output.clean(found.service)),
         ("partition key", output.clean(found.partition_key)),
         ("idempotency key", output.clean(found.idempotency_key)),
-        ("started by", found.parent_invocation_id),
+        ("started by", "" if found.source_invocation_id else found.parent_invocation_id),
+        ("copy of", _source(found)),
     ]
     for name, value in sorted(found.headers.items()):
         pairs.append(("header", output.clean(f"{name}={value}")))
     return pairs
+
+
+def _source(found: durable.Invocation) -> str:
+    kept = f", before its step {found.source_index}" if found.source_index else ""
+    return f"{found.source_invocation_id}{kept}" if found.source_invocation_id else ""
 
 
 def _short(value: object) -> str:
@@ -73,6 +83,14 @@ def _time(time: datetime | None) -> str:
 def _failure(found: durable.Invocation) -> str:
     failure = found.failure
     return "" if failure is None else output.clean(f"{failure.type}: {failure.message}")
+
+
+def _build_waited_for(found: durable.Invocation) -> str:
+    build = found.waiting_for_build
+    if not build:
+        return ""
+    hint = repin_hint(found)
+    return output.clean(f"build {build}, which has no worker: start one, or {hint}")
 
 
 def _request(request: durable.Request | None) -> str:

@@ -34,6 +34,8 @@ def entry_text(entry: durable.JournalEntry, began: datetime | None) -> str:
     words.append(_end(entry))
     if entry.target_invocation_id:
         words.append(output.faint(entry.target_invocation_id))
+    if entry.build_id:
+        words.append(output.faint(f"by build {entry.build_id}"))
     return "  ".join(word for word in words if word)
 
 
@@ -79,7 +81,7 @@ def _end(entry: durable.JournalEntry) -> str:
         return output.coloured("pending") + due
     outcome = entry.outcome
     if outcome is None:
-        # A change of state: show the new value, or nothing for a removal.
+        # A change of state: show the new value. For a removal and a patch there is nothing to show.
         given = output.clean(output.value_text(entry.to_dict()["argument"]))
         return output.shorten(given, 60) if entry.kind == "SET_STATE" else ""
     if outcome.HasField("failure"):

@@ -12,6 +12,7 @@ from .client_command import ClientContext, client_command
 from .filters import filter_options, filters_of
 from .incomplete import query_up_to
 from .times import length_text
+from .wait_reasons import missing_build
 
 if TYPE_CHECKING:
     import durable
@@ -75,7 +76,7 @@ def took(it: durable.Invocation) -> str:
 
 
 def _row(it: durable.Invocation) -> tuple[str, ...]:
-    failure = it.failure
+    failure = "" if it.failure is None else f"{it.failure.type}: {it.failure.message}"
     return (
         it.invocation_id,
         it.handler,
@@ -84,5 +85,5 @@ def _row(it: durable.Invocation) -> tuple[str, ...]:
         took(it),
         str(it.journal_length),
         it.key,
-        "" if failure is None else f"{failure.type}: {failure.message}",
+        missing_build(it) or failure,
     )

@@ -11,7 +11,10 @@ from typing import Any, Final
 
 import click
 
+from durable_processes.link import SERVER, take_link
+
 from . import errors, logging_setup, output, streams, telemetry, worker_options
+from .parent_link import reporting_errors
 
 _COMMANDS: Final = {
     "server": "durable_server.cli:server",
@@ -26,20 +29,38 @@ _COMMANDS: Final = {
     "resume": "durable_cli.control:resume",
     "cancel": "durable_cli.control:cancel",
     "restart": "durable_cli.control:restart",
+    "fork": "durable_cli.fork:fork",
+    "diff": "durable_cli.diff:diff",
     "purge": "durable_cli.control:purge",
+    "export": "durable_cli.export:export",
+    "replay": "durable_cli.replay:replay",
+    "preflight": "durable_cli.preflight:preflight",
     "resolve": "durable_cli.awakeables:resolve",
     "reject": "durable_cli.awakeables:reject",
     "signal": "durable_cli.awakeables:signal",
     "webhook": "durable_cli.awakeables:webhook",
+    "webhooks": "durable_cli.awakeables:webhooks",
     "state": "durable_cli.state:state",
     "stats": "durable_cli.overview:stats",
     "handlers": "durable_cli.overview:handlers",
     "workers": "durable_cli.overview:workers",
+    "deployments": "durable_cli.deployments:deployments",
+    "patches": "durable_cli.patches:patches",
+    "promote": "durable_cli.builds:promote",
+    "rollback": "durable_cli.builds:rollback",
+    "drain": "durable_cli.builds:drain",
+    "repin": "durable_cli.repin:repin",
     "cluster": "durable_cli.cluster:cluster",
+    "audit": "durable_cli.audit:audit",
+    "token": "durable_cli.tokens:token",
+    "login": "durable_cli.login:login",
+    "logout": "durable_cli.login:logout",
+    "whoami": "durable_cli.login:whoami",
     "sql": "durable_cli.sql:sql",
     "log": "durable_cli.log:log",
     "backup": "durable_cli.backup:backup",
     "restore": "durable_cli.backup:restore",
+    "certs": "durable_cli.certs:certs",
     "doctor": "durable_cli.doctor:doctor",
     "completion": "durable_cli.completion:completion",
 }
@@ -74,8 +95,27 @@ class _Group(click.Group):
             if drain_timeout is not None:
                 command.params += worker_options.worker_options(drain_timeout)
             command.params.append(logging_setup.FORMAT)
-            command.callback = _traced(command.callback, f"durable-{cmd_name}")
+            command.callback = _supervised(_traced(command.callback, f"durable-{cmd_name}"))
         return command
+
+
+def _supervised(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Runs a command; in a process of `durable server --processes` with its link as `context.obj`.
+
+    There, errors go to the parent, and log lines have the number of the process.
+    """
+
+    @wraps(run)
+    def supervised(*args: Any, **kwargs: Any) -> Any:
+        started = take_link(SERVER)
+        if started is None:
+            return run(*args, **kwargs)
+        click.get_current_context().obj = started
+        logging_setup.number_lines(started.number)
+        with reporting_errors(started.link):
+            return run(*args, **kwargs)
+
+    return supervised
 
 
 def _traced(run: Callable[..., Any] | None, service: str) -> Callable[..., Any]:
@@ -123,7 +163,7 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return errors.USAGE
     except click.UsageError as error:
-        output.note(errors.usage_line(error))
+        output.note(output.clean(errors.usage_line(error)))
         return errors.USAGE
     except (KeyboardInterrupt, click.exceptions.Abort):
         return errors.INTERRUPTED
@@ -133,7 +173,8 @@ def run(arguments: Sequence[str]) -> int:
         # Looked up in the arguments, because their parsing may be what failed.
         if "--debug" in arguments:
             raise
-        output.note(f"durable: {errors.one_line(error)}")
+        # It may have texts of others, such as the message of a failure.
+        output.note(output.clean(f"durable: {errors.one_line(error)}"))
         if isinstance(error, OSError) and error.errno in streams.FULL:
             streams.discard()
         return errors.exit_code(error)

@@ -46,7 +46,16 @@ def handlers(context: ClientContext) -> None:
         output.note("no worker has ever registered a handler; start one with `durable worker`")
         return
     output.table(
-        ("HANDLER", "KIND", "WORKERS", "PENDING", "RUNNING", "VERSION", "DESCRIPTION"),
+        (
+            "HANDLER",
+            "KIND",
+            "WORKERS",
+            "PENDING",
+            "RUNNING",
+            "VERSIONING",
+            "VERSION",
+            "DESCRIPTION",
+        ),
         (
             (
                 it.name,
@@ -54,6 +63,7 @@ def handlers(context: ClientContext) -> None:
                 str(it.worker_count),
                 str(it.pending_count),
                 str(it.running_count),
+                it.versioning,
                 it.version,
                 it.description.partition("\n")[0],
             )
@@ -75,11 +85,12 @@ def workers(context: ClientContext) -> None:
         output.note("no worker is connected; start one with `durable worker`")
         return
     output.table(
-        ("WORKER", "IDENTITY", "CONNECTED", "RUNNING", "SLOTS", "STATE", "HANDLERS"),
+        ("WORKER", "IDENTITY", "BUILD", "CONNECTED", "RUNNING", "SLOTS", "STATE", "HANDLERS"),
         (
             (
                 it.worker_id,
                 it.identity,
+                it.build_id,
                 output.moment(it.connect_time),
                 str(it.running_count),
                 str(it.slot_count),

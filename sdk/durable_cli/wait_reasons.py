@@ -46,7 +46,7 @@ def reason(client: durable.Client, found: durable.Invocation) -> str:
 def is_stuck(client: durable.Client, found: durable.Invocation) -> bool:
     """Returns whether it may never end unless somebody does something."""
     if found.status == "pending":
-        return not _served(client, found.handler)
+        return bool(found.waiting_for_build) or not _served(client, found.handler)
     return found.status in ("backing_off", "paused")
 
 
@@ -59,7 +59,23 @@ def paused_by(found: durable.Invocation) -> str:
     return f"{by}: {held.reason}" if held.reason else by
 
 
+def missing_build(found: durable.Invocation) -> str:
+    """Returns for which build it waits, as the end of a sentence; "" if for none."""
+    if not found.waiting_for_build:
+        return ""
+    return f"waits for build {found.waiting_for_build}, which has no worker"
+
+
+def repin_hint(found: durable.Invocation) -> str:
+    """Returns the command that lets workers of another build go on with it."""
+    if found.pinned:
+        return f"`durable repin {found.invocation_id} --to BUILD --module MODULE`"
+    return f"promote another build for {found.handler}: `durable promote BUILD`"
+
+
 def _why_pending(client: durable.Client, found: durable.Invocation) -> str:
+    if missing := missing_build(found):
+        return f"it {missing} for {found.handler}: start one, or {repin_hint(found)}"
     if not _served(client, found.handler):
         return f"no worker serves {found.handler}; start one: durable worker MODULE"
     if found.key:

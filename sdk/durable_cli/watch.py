@@ -50,6 +50,8 @@ def _write_change(found: durable.Invocation, last: str) -> str:
         time = entry.complete_time or entry.create_time
         output.echo(f"{_clock(time)}  {entry_text(entry, None)}")
     head = found.status
+    if found.run > 1:
+        head += f"  run {found.run}"
     if found.attempt > 1:
         head += f"  attempt {found.attempt}"
     if found.status in ("backing_off", "paused") and found.failure is not None:

@@ -11,15 +11,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import timedelta
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from durable_processes.option import PROCESSES_MAX, processes_option
+
 from . import output
 from .client_command import address_error
-from .parent_link import parent_link
+from .parent_link import parent_link, reporting_errors
 from .values import parse_pairs
-from .worker_options import PROCESSES_MAX, processes_option
+
+if TYPE_CHECKING:
+    from durable._definitions.versioning import Versioning
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 _SILENT_SECONDS: Final = 2.0
@@ -67,7 +71,9 @@ def worker(
     max_threads: int,
     drain_timeout: timedelta,
     suspend_after: timedelta | None,
+    codec: str,
     build_id: str,
+    versioning: Versioning,
 ) -> None:
     """Run a worker that serves the workflows in MODULE... (a module's name or a .py file)."""
     for text in services:
@@ -81,15 +87,16 @@ def worker(
 
         run_processes(processes, drain_timeout)
         return
-    with nullcontext() if link is None else link.reporting_errors():
+    with nullcontext() if link is None else reporting_errors(link.link):
         # Import everything before the modules, because they may hide modules with the same name.
-        from durable import Worker, load_workflows, run_worker
+        from durable import Worker, load_codec, load_workflows, run_worker
 
         # Needs an extra dependency, prometheus-client.
         measured = import_module("durable_cli.worker_metrics").serving if metrics else None
         # Every process imports the same modules; one note is enough.
         with _note_if_slow(modules) if number == 1 else nullcontext():
             workflows = load_workflows(modules)
+            encoding = load_codec(codec) if codec else None
         try:
             made = Worker(
                 address,
@@ -99,7 +106,9 @@ def worker(
                 max_threads=max_threads,
                 drain_timeout=drain_timeout,
                 suspend_after=suspend_after,
-                build_id=build_id,
+                codec=encoding,
+                build_id=build_id or None,
+                versioning=versioning,
                 insecure=insecure,
             )
         except ValueError as error:

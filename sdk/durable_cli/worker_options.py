@@ -6,8 +6,6 @@ not import this one.
 
 from __future__ import annotations
 
-import os
-import sys
 from datetime import timedelta
 from typing import Final
 
@@ -16,7 +14,6 @@ import click
 from .times import duration_option
 
 NEVER: Final = "never"
-PROCESSES_MAX: Final = 256
 
 
 def _suspend_option(
@@ -24,26 +21,6 @@ def _suspend_option(
 ) -> timedelta | None:
     """Parses --suspend-after; None for `never`."""
     return None if value == NEVER else duration_option(context, parameter, value)
-
-
-def processes_option(context: click.Context, parameter: click.Parameter, value: str) -> int:
-    """Parses --processes: a number from 1 to PROCESSES_MAX, or `auto` for one for each CPU."""
-    if value == "auto":
-        return min(_usable_cpus(), PROCESSES_MAX)
-    number = int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else 0
-    if not 1 <= number <= PROCESSES_MAX:
-        raise click.BadParameter(
-            f"{value!r} is neither a number from 1 to {PROCESSES_MAX} nor 'auto'",
-            ctx=context,
-            param=parameter,
-        )
-    return number
-
-
-def _usable_cpus() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def worker_options(drain_timeout: str) -> list[click.Option]:
@@ -80,10 +57,26 @@ def worker_options(drain_timeout: str) -> list[click.Option]:
             help=f"Give an invocation that only waits back after so long; or {NEVER!r}.",
         ),
         click.Option(
+            ["--codec"],
+            default="",
+            envvar="DURABLE_CODEC",
+            metavar="MODULE:NAME",
+            help="Encode values by this durable.Codec.  [env: DURABLE_CODEC]",
+        ),
+        click.Option(
             ["--build-id"],
             default="",
             envvar="DURABLE_BUILD_ID",
             metavar="TEXT",
-            help="Which build of the code this is, for people.  [env: DURABLE_BUILD_ID]",
+            help="Which build of the code this is; by default 'dev' for durable dev, else the commit or"
+            " a hash of the sources.  [env: DURABLE_BUILD_ID]",
+        ),
+        click.Option(
+            ["--versioning"],
+            default="auto",
+            show_default=True,
+            type=click.Choice(["auto", "pinned"]),
+            help="Who goes on with an invocation that has a journal, where a handler does not say:"
+            " any worker, or those of the build that began it.",
         ),
     ]

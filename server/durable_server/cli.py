@@ -12,6 +12,10 @@ from typing import Any, TypeVar
 
 import click
 
+from durable_processes.option import PROCESSES_MAX, processes_option
+
+from .core.limits import Limits
+
 DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_HTTP = "127.0.0.1:8080"
 DEFAULT_NODE_LISTEN = "127.0.0.1:0"
@@ -37,6 +41,14 @@ def refuse_secret(context: click.Context, parameter: click.Parameter, url: str) 
             "put the URL into the environment variable DURABLE_NATS_URL"
         )
     return url
+
+
+def _limits(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> Limits:
+    """Returns the limits with those that are given."""
+    try:
+        return Limits().with_client_limits(given)
+    except ValueError as error:
+        raise click.UsageError(f"--limit {error}") from error
 
 
 _SERVER_OPTIONS = _options(
@@ -85,6 +97,13 @@ _SERVER_OPTIONS = _options(
         help="Serve HTTP under this name too; may be repeated.  [env: DURABLE_ALLOWED_HOSTS]",
     ),
     click.option(
+        "--codec-endpoint",
+        default="",
+        metavar="URL",
+        envvar="DURABLE_CODEC_ENDPOINT",
+        help="Let the page decode values there.  [env: DURABLE_CODEC_ENDPOINT]",
+    ),
+    click.option(
         "--webhook-key-file",
         type=click.Path(dir_okay=False, path_type=Path),
         help="Sign webhooks with the first key in it, accept all. Or in DURABLE_WEBHOOK_KEY.",
@@ -95,8 +114,51 @@ _SERVER_OPTIONS = _options(
         help="What senders of webhooks sign with: a file for each secret.",
     ),
     click.option("--insecure", is_flag=True, help="Allow addresses beyond loopback without TLS."),
+    click.option("--auth", is_flag=True, help="Authenticate callers on loopback too."),
+    click.option(
+        "--auth-file",
+        type=click.Path(dir_okay=False, exists=True, path_type=Path),
+        metavar="FILE",
+        envvar="DURABLE_AUTH_FILE",
+        help="Trust these issuers of JWTs and certificates, as TOML.  [env: DURABLE_AUTH_FILE]",
+    ),
+    click.option(
+        "--no-auth", is_flag=True, help="Do not authenticate callers, not even beyond loopback."
+    ),
+    click.option(
+        "--admin-token-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="The first API token is here, or is written here.  [default: DATA_DIR/admin-token]",
+    ),
+    click.option(
+        "--audit",
+        default="",
+        metavar="FILE|-",
+        help="Append each call that changes something here, as a line of JSON; - is stdout.",
+    ),
+    click.option(
+        "--audit-log/--no-audit-log",
+        default=None,
+        help="Keep these calls in NATS too, for `durable audit`.  [default: if callers authenticate]",
+    ),
+    click.option(
+        "--audit-days",
+        default=90,
+        show_default=True,
+        metavar="N",
+        help="How long they are kept there.",
+    ),
+    click.option("--audit-strict", is_flag=True, help="Refuse them while they cannot be kept."),
     click.option(
         "--channelz", is_flag=True, help="Show gRPC's connections to who asks (channelz)."
+    ),
+    click.option(
+        "--limit",
+        "limits",
+        multiple=True,
+        metavar="NAME=N",
+        callback=_limits,
+        help="Change a limit on what clients cost, as in docs/limits.md; may be repeated.",
     ),
     click.option(
         "--ready-file",
@@ -106,9 +168,39 @@ _SERVER_OPTIONS = _options(
 )
 
 
+def _file(option: str, variable: str, text: str) -> Callable[[Any], Any]:
+    return click.option(
+        option,
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar=variable,
+        help=f"{text}  [env: {variable}]",
+    )
+
+
+# The names of the variables are not those of clients: a node may be a client of another one too.
+_TLS_OPTIONS = _options(
+    _file("--tls-cert", "DURABLE_SERVER_TLS_CERT", "Serve with TLS, with this certificate."),
+    _file("--tls-key", "DURABLE_SERVER_TLS_KEY", "The private key of --tls-cert."),
+    _file(
+        "--tls-client-ca",
+        "DURABLE_SERVER_TLS_CLIENT_CA",
+        "Clients must have a certificate of an authority in this file.",
+    ),
+    _file(
+        "--tls-node-ca",
+        "DURABLE_SERVER_TLS_NODE_CA",
+        "The authorities of other nodes; if not given, those of clients.",
+    ),
+    _file("--nats-ca", "DURABLE_NATS_CA", "The authorities of the NATS system of --nats."),
+    _file("--nats-cert", "DURABLE_NATS_CERT", "The certificate to present to it."),
+    _file("--nats-key", "DURABLE_NATS_KEY", "The private key of --nats-cert."),
+)
+
+
 @click.command()
 @_SERVER_OPTIONS
-@click.option("--http", default="", metavar="HOST:PORT", help="Serve plain HTTP here too.")
+@_TLS_OPTIONS
+@click.option("--http", default="", metavar="HOST:PORT", help="Serve HTTP here too.")
 @click.option(
     "--partitions",
     default=0,
@@ -150,13 +242,35 @@ _SERVER_OPTIONS = _options(
     help="Where others reach this node.  [default: the host of --listen]",
 )
 @click.option(
+    "--format-level",
+    default=0,
+    metavar="N",
+    help="Let the system's format level rise up to N only.  [default: as this version reads]",
+)
+@click.option(
     "--standbys", default=1, show_default=True, metavar="N", help="Nodes that follow a partition."
 )
-def server(**settings: Any) -> None:
+@click.option(
+    "--lease",
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long after this node was last heard others lead its partitions.",
+)
+@click.option(
+    "--processes",
+    default="1",
+    show_default=True,
+    callback=processes_option,
+    metavar="N|auto",
+    help=f"Use so many processes, 1 to {PROCESSES_MAX}; auto: one for each CPU.",
+)
+@click.pass_context
+def server(context: click.Context, /, **settings: Any) -> None:
     """Run the control plane."""
     from . import commands
 
-    commands.run_server(**settings)
+    commands.run_server(started=context.obj, **settings)
 
 
 @click.command()

@@ -13,25 +13,37 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 
 from . import __version__
+from .access.access import AccessError
+from .access.current import acting_as, current
+from .cluster.level import SystemLevel
 from .cluster.member import Member
 from .cluster.members import Members
-from .cluster.metadata import FORMAT_LEVEL, Metadata
+from .cluster.metadata import Metadata
+from .cluster.raising import LevelRaiser
 from .cluster.secret import LINK_LABEL, WEBHOOK_LABEL, derive
 from .config import Config
+from .core.levels import FORMAT_LEVEL
+from .futures import fail
 from .nats.endpoint import EndpointSource
+from .nats.routes import is_loopback
+from .node import handlers
 from .node.delivery import METHOD, DeliveryIn, DeliveryOut
+from .node.handlers import HandlersIn, HandlersOut
+from .node.health import NodeHealth
 from .node.host import PartitionHost
 from .node.roles import Roles
 from .peers.handshake import Credentials
-from .peers.interface import Answer, Methods, Serve
+from .peers.interface import Answer, Methods, Serve, UnreadableError
 from .peers.links import Links
 from .peers.server import PeerServer
+from .peers.transport import LinkTls
 from .processor.router import Router
+from .rpc.caller import decoded, encoded
 
 CLUSTER_BUDGET = 15.0
 """Seconds without an answer of NATS after which a node leads a partition no more. Longer than an
@@ -40,6 +52,8 @@ take over.
 """
 READY_SECONDS = 15.0
 """How long a new node waits, at most, until every partition has a leader."""
+TAKEOVER_SECONDS = 10.0
+"""How much longer than a lease a takeover may take: the election of a log's leader, with a margin."""
 DRAIN_SECONDS = 20.0
 """How long a node that stops waits, at most, until others lead its partitions."""
 
@@ -59,6 +73,14 @@ class NodeMethods:
         self.streams.update(methods.streams)
 
 
+def _acting(caller: bytes) -> AbstractContextManager[None]:
+    """Returns a block in which the caller of a call is the current one. Raises UnreadableError."""
+    try:
+        return acting_as(decoded(caller))
+    except AccessError as error:
+        raise UnreadableError(str(error)) from error
+
+
 class ClusterNode:
     """The membership of one process in a cluster. `join` and `drain` come between start and stop."""
 
@@ -70,6 +92,8 @@ class ClusterNode:
         secret: bytes,
         router: Router,
         hosts: Sequence[PartitionHost],
+        level: SystemLevel,
+        tls: LinkTls | None,
     ) -> None:
         self.methods = NodeMethods()
         """What this node answers; to be filled before `listen`."""
@@ -81,16 +105,38 @@ class ClusterNode:
         self._partitions = metadata.partitions
         self._router = router
         self._incarnation = secrets.token_hex(8)
-        self._address = self._internal_address = ""
+        self._address = self._internal_address = self._http_address = ""
         self._lived: frozenset[str] = frozenset()
         credentials = Credentials(config.node, metadata.id, derive(secret, LINK_LABEL).hex())
-        self.roles = Roles(hosts, standbys=config.standbys)
-        self.members = Members(source, self._own_record, metadata.partitions)
-        self.links = Links(credentials, self._internal_address_of)
-        self._server = PeerServer(credentials, self.methods)
+        self.roles = Roles(
+            hosts, standbys=config.standbys, shared_stores=config.process is not None
+        )
+        self.members = Members(source, self._own_record, metadata.partitions, level=level)
+        self._raiser = LevelRaiser(source, self.members, metadata.partitions, level)
+        self.health = NodeHealth(self.members, self.roles, router)
+        self.links = Links(
+            credentials,
+            self._internal_address_of,
+            on_behalf=lambda: encoded(current()),
+            tls=tls,
+        )
+        self._server = PeerServer(
+            credentials,
+            self.methods,
+            tally=self.links.tally,
+            acting=_acting,
+            tls=tls,
+        )
         router.holds = lambda: self.members.current
-        router.remote = DeliveryOut(self.links, config.node, self.members.leader)
+        router.remote = DeliveryOut(self.links, config.node, self.members.leader, level)
+        router.ask = HandlersOut(self.links, self._others)
         self.methods.calls[METHOD] = DeliveryIn(router)
+        self.methods.calls[handlers.METHOD] = HandlersIn(router, level)
+
+    @property
+    def takeover_seconds(self) -> float:
+        """How long it may take until another node leads the partitions of one that is gone."""
+        return self._config.lease + TAKEOVER_SECONDS
 
     async def listen(self, stack: AsyncExitStack) -> None:
         """Serves the other nodes, until the stack is closed."""
@@ -111,11 +157,42 @@ class ClusterNode:
             failing.add_done_callback(self._failed)
         stack.push_async_callback(self.roles.close)
         self.roles.start(self.members)
+        stack.push_async_callback(self._raiser.close)
+        self._raiser.start()
         await self._all_led()
+
+    def serves_http(self, address: str) -> None:
+        """Tells the others where this process serves HTTP, once it does.
+
+        They reach a loopback address only on the same machine, and so it is told as it is.
+        """
+        host = address.rpartition(":")[0].strip("[]")
+        self._http_address = address if is_loopback(host) else self._public(address)
+        self.members.renew_now()
 
     async def drain(self) -> None:
         """Gives the partitions of this node to others."""
         await self.roles.drain(DRAIN_SECONDS)
+
+    def hurry(self) -> None:
+        """Ends `drain` at once."""
+        self.roles.hurry()
+
+    def hold(self) -> None:
+        """Keeps the partitions of this node until the end, because the whole system stops."""
+        self.roles.hold()
+
+    def _others(self) -> Iterable[str]:
+        return [it for it in self.members.live if it != self._config.node]
+
+    def applied_by_followers(self, partition: int) -> int | None:
+        """Returns the sequence that each other live node that follows a partition has applied.
+
+        None if no other node follows it.
+        """
+        live, own = self.members.live, self._config.node
+        follows = (it.follows.get(partition) for name, it in live.items() if name != own)
+        return min((it for it in follows if it is not None), default=None)
 
     def _drop_links(self) -> None:
         """Ends the links to nodes that are gone; else that needs a while of silence."""
@@ -130,12 +207,17 @@ class ClusterNode:
             name=self._config.node,
             incarnation=self._incarnation,
             address=self._address,
+            http_address=self._http_address,
             internal_address=self._internal_address,
             version=__version__,
             format_level=FORMAT_LEVEL,
+            level_hold=self._config.format_level,
             draining=roles.draining,
+            stopping=roles.stopping,
             leads=roles.leads,
+            takes=roles.takes,
             follows=roles.follows,
+            lease=self._config.lease,
         )
 
     def _internal_address_of(self, node: str) -> str | None:
@@ -168,7 +250,5 @@ class ClusterNode:
 
     def _failed(self, failing: asyncio.Future[None]) -> None:
         error = None if failing.cancelled() else failing.exception()
-        if error is not None and not self.ended.done():
-            self.ended.set_exception(error)
-            # Marks the exception as retrieved, because the reason may stay unread.
-            self.ended.exception()
+        if error is not None:
+            fail(self.ended, error)

@@ -39,11 +39,14 @@ class DevWorker:
         *,
         reload: bool,
         drain_seconds: float,
+        token_file: Path | None = None,
     ) -> None:
+        """`token_file` has the token that it shows, unless the environment has one."""
         self._pid_file = pid_file
         self._modules = list(modules)
         self._options = list(options)
         self._reload = reload
+        self._token_file = token_file
         self._stop_seconds = drain_seconds + _STOP_SECONDS
 
     async def registered(self, workers: Workers) -> None:
@@ -92,8 +95,17 @@ class DevWorker:
         command = [sys.executable, "-I", "-S", launch.__file__, mode, str(os.getpid())]
         command += [str(self._pid_file)]
         command += [sys.executable, "-m", "durable_cli", "worker"]
-        command += ["--address", address, *self._options, "--", *self._modules]
-        return await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
+        command += ["--address", f"grpc://{address}", *self._options, "--", *self._modules]
+        return await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.PIPE, env={**self._token(), **os.environ}
+        )
+
+    def _token(self) -> dict[str, str]:
+        """Returns what the environment of the child has in addition."""
+        path = self._token_file
+        if path is None or "DURABLE_TOKEN" in os.environ or not path.exists():
+            return {}
+        return {"DURABLE_TOKEN_FILE": str(path.resolve())}
 
     async def _stop(self, child: asyncio.subprocess.Process) -> None:
         if child.returncode is not None:

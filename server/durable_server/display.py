@@ -27,6 +27,17 @@ def kind_word(number: int) -> str:
     return name.removeprefix("ENTRY_KIND_")
 
 
+def end_word(number: int) -> str | None:
+    """Returns the word for why an attempt ended, as in `suspended`; None while it runs."""
+    if not number:
+        return None
+    try:
+        name: str = invocation_pb2.AttemptEnd.Name(number)
+    except ValueError:
+        return f"end_{number}"
+    return name.removeprefix("ATTEMPT_END_").lower()
+
+
 def timestamp_text(ms: int | None) -> str | None:
     """Returns a time as text in UTC; None for no time."""
     if not ms:

@@ -35,8 +35,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import grpc
 import grpc.aio
 
-from durable_proto.v1 import control_pb2, worker_pb2
+from durable_proto.v1 import access_pb2, control_pb2, worker_pb2
 
+from .access.access import Access
+from .core.levels import FORMAT_LEVEL
 from .core.limits import Limits
 from .log.batch import decode
 from .log.interface import Position
@@ -48,6 +50,8 @@ from .processor.loop import Processor
 from .processor.router import Router
 from .processor.workers import Workers
 from .requests.build import build_requests
+from .rpc.access_service import AccessService
+from .rpc.audit_listing import AuditListing
 from .rpc.control import ControlService
 from .rpc.worker import WorkerService
 from .sessions.sessions import Sessions
@@ -63,6 +67,7 @@ if TYPE_CHECKING:
 TIMES = SessionTimes(heartbeat=5.0, timeout=24 * 3600.0, grace=0.02)
 
 _CONTROL = control_pb2.DESCRIPTOR.services_by_name["DurableControl"].full_name
+_ACCESS = access_pb2.DESCRIPTOR.services_by_name["DurableAccess"].full_name
 _WORKER = worker_pb2.DESCRIPTOR.services_by_name["DurableWorker"].full_name
 
 
@@ -151,11 +156,13 @@ class LocalPlane:
         self._processor = processor
         self.failure = None
         await processor.start(f"local:{os.getpid()}")
+        processor.allow_level(FORMAT_LEVEL)
         router = Router(1, [processor])
         self._sessions = Sessions(router, workers, self._limits, TIMES)
         requests = build_requests(router, workers, self._limits, self._webhooks)
         self.services = {
             _CONTROL: ControlService(requests, RpcTally()),
+            _ACCESS: AccessService(RpcTally(), AuditListing(None, self._limits)),
             _WORKER: WorkerService(self._sessions, self._limits, TIMES),
         }
 
@@ -296,7 +303,7 @@ def _error(
     return grpc.aio.AioRpcError(code, metadata(), metadata(*trailers), details=details)
 
 
-def _no_metrics(accept: str) -> tuple[bytes, str]:
+async def _no_metrics(accept: str, access: Access) -> tuple[bytes, str]:
     return b"", "text/plain"
 
 

@@ -37,10 +37,18 @@ TEMPLATES: Final[dict[type[Record | Message], str]] = {
     records.Signalled: "{invocation_id} gets the signal {name}",
     records.AwakeableResolved: "awakeable {awakeable_id} gets its outcome",
     records.AwakeableExpired: "awakeable {awakeable_id} is removed: no invocation has created it",
+    records.WebhookRevoked: "a webhook of awakeable {awakeable_id} is revoked",
     records.Restarted: "{invocation_id} begins anew, from {source_id}",
     records.StateEdited: "state of {owner} is changed from outside",
     records.Received: "partition {source} has sent {messages}",
     records.OutboxAcknowledged: "partition {destination} has the messages up to {sequence}",
+    records.LevelRaised: "format level {level} begins, raised by version {version}",
+    records.DeploymentRegistered: "build {build_id} serves {handlers}",
+    records.BuildPromoted: "build {build_id} gets {percent} % of new invocations",
+    records.BuildRolledBack: "build {build_id} is rolled back",
+    records.BuildDrained: "build {build_id} drains: {draining}",
+    records.Repinned: "{invocation_id} is moved to build {build_id}",
+    records.Continued: "{invocation_id} attempt {attempt} continues as new: {input}",
     messages.StartChild: "{child_id} is to start as a child: {handler}",
     messages.AwaitEnd: "{invocation_id} step {entry_index} waits for the end of {target}",
     messages.CancelInvocation: "{target} is to be cancelled",
@@ -49,11 +57,12 @@ TEMPLATES: Final[dict[type[Record | Message], str]] = {
     messages.ClaimAwakeable: "{invocation_id} step {entry_index} waits for awakeable {awakeable_id}",
     messages.ReleaseAwakeable: "{invocation_id} waits no longer for awakeable {awakeable_id}",
     messages.CompleteEntry: "{invocation_id} step {entry_index} gets the answer of {about}",
+    messages.DeploymentsChanged: "builds {deployments} and routes {routes} have changed",
 }
 """The template of each type of record and message; a field replaces its name."""
 
 _TIMERS: Final = {WAKE: "wake time", DEADLINE: "deadline"}
-_HIDDEN: Final = frozenset({"chance", "limit", "completion", "first"})
+_HIDDEN: Final = frozenset({"chance", "limit", "early_limit", "completion", "first"})
 """Fields that only the rules need, or that another field's text contains."""
 _ABSENT: Final[dict[str, Any]] = {"headers": (), "priority": 0, "start_ms": 0}
 """What stands for no value in fields of messages, which have no default there."""
@@ -125,6 +134,8 @@ def _text(record: Record | Message, name: str) -> str:
     if isinstance(record, records.HandlerRegistered):
         version = record.handler.version
         return record.handler.name + (f" version {version}" if version else "")
+    if isinstance(record, records.Repinned) and name == "build_id":
+        return record.build_id or "any"
     found = _json_value(record, name)
     return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
@@ -138,6 +149,8 @@ def _json_value(record: Record | Message, name: str) -> Any:
         return failure_text(value) or value_text(value)
     if name in ("input", "argument"):
         return payload_text(value)
+    if name == "outcomes":
+        return {index: failure_text(it) or value_text(it) for index, it in value}
     if name == "values":
         return {key: payload_text(it) for key, it in value}
     if name == "failure":
@@ -152,6 +165,8 @@ def _json_value(record: Record | Message, name: str) -> Any:
             }
             for it in value
         ]
+    if name in ("deployments", "routes"):
+        return [it._asdict() for it in value]
     if name == "handler" and isinstance(record, records.HandlerRegistered):
         return {**value._asdict(), "retry": value.retry._asdict()}
     if name == "kind":

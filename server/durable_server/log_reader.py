@@ -30,7 +30,7 @@ from .nats.binary import NatsBinaryError
 from .nats.connection import Connection, ConnectionLostError
 from .nats.datadir import DataDir, DataDirBusyError, DataDirError
 from .nats.embedded import EmbeddedNats, reader_endpoint
-from .nats.endpoint import Endpoint, parse_urls
+from .nats.endpoint import Endpoint, NatsTls, external_source
 
 ANSWER_SECONDS: Final = 5.0
 """Seconds to wait for one answer."""
@@ -114,12 +114,16 @@ class LogReader:
 
     async def _fetch(self, first: int, last: int) -> list[tuple[int, bytes]]:
         found: list[tuple[int, bytes]] = []
+
+        async def take(sequence: int, data: bytes) -> None:
+            found.append((sequence, data))
+
         try:
             await read_range(
                 self._connection,
                 self._stream,
                 *(first, last),
-                lambda sequence, data: found.append((sequence, data)),
+                take,
                 ANSWER_SECONDS,
             )
         except (ApiError, TimeoutError, ConnectionLostError) as error:
@@ -168,7 +172,7 @@ async def open_log(
 
     if nats_url:
         try:
-            endpoint = parse_urls(nats_url)
+            endpoint = await external_source(nats_url, NatsTls.from_environment())()
         except ValueError as error:
             raise LogReadError(str(error)) from error
         async with connected(endpoint) as reader:

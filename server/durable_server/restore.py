@@ -28,17 +28,20 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from . import __version__
 from .cluster.identity import Identity, write_identity
-from .cluster.metadata import FORMAT_LEVEL, PARTITIONS_MAX, Metadata, new_system_id
+from .cluster.metadata import PARTITIONS_MAX, Metadata, new_system_id
 from .cluster.restored_system import check_free, make_restored_system
+from .core.levels import FORMAT_LEVEL
 from .core.limits import Limits
+from .core.model import State
 from .files import sync_folder
 from .log.interface import LogError, Position
 from .log.preflight import fit_limits
 from .nats.binary import NatsBinaryError
 from .nats.datadir import RESTORING, DataDir, DataDirError
 from .nats.embedded import EmbeddedNats
-from .nats.endpoint import EndpointSource, fixed, parse_urls
+from .nats.endpoint import EndpointSource, NatsTls, external_source
 from .nats.orphans import end_orphan
 from .snapshots.backups import Backup, Backups
 from .snapshots.manifest import Manifest, SnapshotError
@@ -82,7 +85,8 @@ async def restore(
     """
     with _errors():
         _check_replicas(nats_url, replicas)
-        external = fixed(parse_urls(nats_url)) if nats_url else None
+        tls = NatsTls.from_environment()
+        external = external_source(nats_url, tls) if nats_url else None
         backups = Backups(open_objects(url, create=False))
         backup = await backups.choose(backup_id)
         manifests = await backups.manifests(backup)
@@ -109,7 +113,7 @@ async def restore(
             async with _nats(data.path, external) as source:
                 await make_restored_system(
                     source,
-                    Metadata(system_id, len(manifests), FORMAT_LEVEL),
+                    Metadata(system_id, len(manifests), FORMAT_LEVEL, __version__),
                     [it.position.sequence for it in manifests],
                     origin={"backup": backup.backup_id, "of": backup.system_id},
                     replicas=replicas,
@@ -213,8 +217,8 @@ def _prepare(path: Path, position: Position) -> None:
                     " another backup"
                 )
             db.execute(
-                "UPDATE invocations SET worker_id = 'before-restore-' || worker_id"
-                " WHERE worker_id <> ''"
+                "UPDATE invocations SET worker_id = 'before-restore-' || worker_id WHERE state = ?",
+                (State.RUNNING,),
             )
     except sqlite3.Error as error:
         raise RestoreError(f"the store of {path.name} in the backup is damaged: {error}") from error

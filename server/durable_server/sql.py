@@ -22,8 +22,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from .display import failure_text, kind_word, payload_text, status_word, timestamp_text, value_text
+from .display import (
+    end_word,
+    failure_text,
+    kind_word,
+    payload_text,
+    status_word,
+    timestamp_text,
+    value_text,
+)
 from .store.files import store_partitions, store_path
+from .store.rows import decode_extra, encode
 from .store.schema import VERSION
 
 _VALUE_BYTES: Final = 64 * 1024 * 1024
@@ -44,8 +53,8 @@ _VIEWS: Final = {
     iif(started_ms > 0 AND completed_ms > 0, completed_ms - started_ms, NULL) AS took_ms,
     payload(input) AS input,
     value(outcome) AS output, fault_type AS failure_type, fault_message AS failure_message,
-    service, partition_key, idempotency_key, parent, priority, worker_id, version, pause_reason,
-    pause_identity, {partition} AS partition
+    service, partition_key, idempotency_key, parent, priority, worker_id, version, build, pinned,
+    pause_reason, pause_identity, {partition} AS partition
     FROM {schema}.invocations
     """,
     "journal": """
@@ -55,6 +64,27 @@ _VIEWS: Final = {
     moment(j.completed_ms) AS completed, moment(j.due_ms) AS due, j.target AS target,
     j.attempt AS attempt, {partition} AS partition
     FROM {schema}.journal AS j JOIN {schema}.invocations AS i ON i.number = j.number
+    """,
+    # The attempt that runs, or that has ended the invocation, has no row: see `core.attempts`.
+    "attempts": """
+    SELECT i.id AS invocation, i.handler AS handler, a.attempt AS attempt, a.run AS run,
+    a.worker_id AS worker_id, a.build_id AS build, a.version AS version,
+    moment(a.started_ms) AS started, moment(a.ended_ms) AS ended, end_word(a.ended) AS why,
+    a.ended_ms - a.started_ms AS took_ms, nullif(a.failure_type, '') AS failure_type,
+    nullif(a.failure_message, '') AS failure_message, {partition} AS partition
+    FROM {schema}.attempts AS a JOIN {schema}.invocations AS i ON i.number = a.number
+    UNION ALL
+    SELECT id, handler, attempt, rest_value(rest, 'run'), worker_id,
+    coalesce(rest_value(rest, 'attempt_build'), build), version,
+    moment(began_ms), moment(completed_ms), iif(completed_ms, status_word(state), NULL),
+    iif(completed_ms, completed_ms - began_ms, NULL),
+    iif(completed_ms, fault_type, NULL), iif(completed_ms, fault_message, NULL), {partition}
+    FROM (
+        SELECT *, iif(rest_value(rest, 'attempt_ms'), rest_value(rest, 'attempt_ms'), started_ms)
+        AS began_ms FROM {schema}.invocations
+    ) AS i
+    WHERE (state = 3 OR completed_ms) AND attempt > coalesce(
+        (SELECT max(a.attempt) FROM {schema}.attempts AS a WHERE a.number = i.number), 0)
     """,
     "awakeables": """
     SELECT id, invocation, moment(created_ms) AS created, moment(resolved_ms) AS resolved,
@@ -177,6 +207,8 @@ def _prepare(db: sqlite3.Connection, schemas: Mapping[str, int], deadline: float
         ("value", 1, value_text),
         ("failure", 1, failure_text),
         ("owner_part", 2, _owner_part),
+        ("end_word", 1, end_word),
+        ("rest_value", 2, _rest_value),
     )
     for name, count, function in functions:
         db.create_function(name, count, function, deterministic=True)
@@ -190,6 +222,11 @@ def _prepare(db: sqlite3.Connection, schemas: Mapping[str, int], deadline: float
 
 def _authorize(action: int, *_: str | None) -> int:
     return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
+
+
+def _rest_value(rest: bytes | None, name: str) -> Any:
+    """Returns a field of the blob in the column `rest`, or its default."""
+    return getattr(decode_extra(rest or encode(())), name)
 
 
 def _owner_part(owner: str, part: int) -> str:

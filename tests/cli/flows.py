@@ -9,7 +9,7 @@ from pathlib import Path
 import durable
 
 
-@durable.workflow
+@durable.workflow(versioning="pinned")
 async def greet(ctx: durable.Context, name: str = "World") -> str:
     """Greets."""
     return await ctx.run("greeting", lambda: f"Hello, {name}!")
@@ -20,6 +20,15 @@ async def order(ctx: durable.Context, item: str, count: int = 1) -> dict[str, ob
     await ctx.run("charge", lambda: 3 * count)
     await ctx.sleep(0.05)
     return {"item": item, "count": count}
+
+
+@durable.workflow
+async def changed(ctx: durable.Context) -> None:
+    """Has a patch, and deprecates another one."""
+    ctx.deprecate_patch("greeting")
+    if ctx.patched("add-tax"):
+        await ctx.run("tax", lambda: 1)
+    await ctx.signal("go")
 
 
 @durable.workflow
@@ -61,6 +70,19 @@ async def unsteady(ctx: durable.Context, path: str) -> str:
 
     ctx.set("tried", True)
     return await ctx.run("read", read)
+
+
+@durable.workflow
+async def quoted(ctx: durable.Context, item: str = "tea") -> str:
+    """Asks for a price, for an approval, and pays; the result says what it was told."""
+    asked = await ctx.run("log", lambda: f"asked for {item}")
+    try:
+        price = await ctx.run("price", lambda: {"amount": 7})
+    except durable.StepFailedError as error:
+        return f"{item}: {error}"
+    luck = ctx.random.randrange(1_000_000)
+    paid = await ctx.run("pay", lambda: f"{item} for {price['amount']} with {luck}")
+    return f"{asked}, {paid}"
 
 
 @durable.workflow

@@ -234,6 +234,14 @@ def test_resolve_reject_signal(cli: Cli) -> None:
     assert cli.ok("get", priced, "--json").json["output"] == [3, None]
 
 
+def test_an_error_does_not_bring_texts_of_others_to_the_terminal(cli: Cli) -> None:
+    cli.ok("reject", "early-2", "no \x1b[31mbudget")
+    refused = cli("resolve", "early-2", "1")
+    assert refused.code == 5
+    assert r"no \x1b[31mbudget" in refused.err
+    assert "\x1b" not in refused.err
+
+
 def test_webhook(cli: Cli, tmp_path: Path) -> None:
     refused = cli("webhook", "early-1")
     assert (refused.code, refused.out) == (5, "")
@@ -252,7 +260,17 @@ def test_webhook(cli: Cli, tmp_path: Path) -> None:
         assert claim.awakeable_id == "early-1"
         signed = ("--scheme", "github", "--secret", "shop")
         made = served.ok("webhook", "early-1", *signed, "--json").json
-        assert made.keys() == {"url", "expire_time"}
+        assert made.keys() == {"url", "expire_time", "webhook_id"}
+        revoked = served.ok("webhooks", "revoke", made["webhook_id"], "--json").json
+        assert revoked == {"awakeable_id": "early-1", "invocation_id": "", "resolved": False}
+        # A URL is a secret, which other users of the machine cannot see on standard input.
+        assert "revoked" in served.ok("webhooks", "revoke", "-", stdin=url).err
+        assert "all webhooks" in served.ok("webhooks", "revoke", "--all", "early-1").err
+        wrong = served("webhooks", "revoke", url[:-1])
+        assert (wrong.code, wrong.out) == (2, "")
+        assert url[:-1] not in wrong.err
+        assert served("webhooks", "revoke").code == 2
+        assert served("webhooks", "revoke", f"{NOBODY}-0#{'0' * 24}").code == 3
         assert served("webhook", "early-1", "--scheme", "github").code == 2
         assert served("webhook", "early-1", "--expires", "soon").code == 2
         # Only the control plane can read the key.
@@ -285,6 +303,9 @@ def test_overviews(cli: Cli) -> None:
     names = [it["name"] for it in cli.ok("handlers", "--json").json]
     assert {"greet", "cart.add"} <= set(names)
     assert "Greets." in cli.ok("handlers").out
+    by_name = {it["name"]: it["versioning"] for it in cli.ok("handlers", "--json").json}
+    assert by_name["greet"] == "pinned"
+    assert by_name["cart.add"] == "auto"
     (worker,) = cli.ok("workers", "--json").json
     assert worker["slot_count"] == 1000
     assert worker["worker_id"] in cli.ok("workers").out

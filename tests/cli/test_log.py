@@ -16,10 +16,12 @@ from durable_server.core.messages import (
     AwaitEnd,
     CancelInvocation,
     CompleteEntry,
+    DeploymentsChanged,
     ReleaseAwakeable,
     StartChild,
 )
-from durable_server.core.model import Failure, Handler
+from durable_server.core.model import Deployment, Failure, Handler, Route
+from durable_server.core.outcomes import NULL_OUTCOME
 from durable_server.core.records import (
     NUMBERS,
     AttemptFailed,
@@ -29,6 +31,8 @@ from durable_server.core.records import (
     Invoked,
     OutboxAcknowledged,
     Received,
+    Repinned,
+    Restarted,
     StateEdited,
     TimerFired,
 )
@@ -104,6 +108,10 @@ def test_a_range_while_it_runs_and_when_it_does_not(tmp_path: Path) -> None:
     assert "nothing to follow" in refused.err
 
 
+async def _pass_over(_position: Position, _body: bytes) -> None:
+    pass
+
+
 async def write_by_hand(folder: Path) -> None:
     """Writes a log with rare records, whose first two frames are trimmed."""
     nats = EmbeddedNats(folder / "nats")
@@ -111,7 +119,7 @@ async def write_by_hand(folder: Path) -> None:
     try:
         written = JetStreamLog(nats.endpoint)
         fence = batch.encode(batch.Batch(1000, [EpochStarted(1, "first")]))
-        await written.take_over(Position(), lambda *_: None, lambda _: fence)
+        await written.take_over(Position(), _pass_over, lambda _: fence)
         for number in range(3):
             fired = [TimerFired(f"id-{number}")]
             await written.append(batch.encode(batch.Batch(2000 + number, fired)))
@@ -226,3 +234,18 @@ def test_messages_between_partitions_as_sentences() -> None:
     (only,) = to_json(received, "id-1")["messages"]
     assert (only["sequence"], only["type"], only["input"]) == (7, "StartChild", '"you"')
     assert [it["sequence"] for it in to_json(received)["messages"]] == [7, 8, 9]
+
+
+def test_forks_and_builds_as_sentences_and_as_json() -> None:
+    """Values within these fields are decoded too: JSON has no bytes."""
+    new, old = "a" * 32, "b" * 32
+    edited = Restarted(new, old, 2, outcomes=((1, NULL_OUTCOME),))
+    assert to_text(edited, 80) == (
+        f'{new} begins anew, from {old} from_index=2 outcomes={{"1": "null"}}'
+    )
+    assert json.loads(json.dumps(to_json(edited)))["outcomes"] == {"1": "null"}
+    changed = DeploymentsChanged((Deployment("v1", (), 1, 7),), (Route("order", "v1"),))
+    told = json.loads(json.dumps(to_json(changed)))
+    assert told["deployments"][0]["build_id"] == told["routes"][0]["build_id"] == "v1"
+    assert to_text(Repinned(new, "v2"), 80) == f"{new} is moved to build v2"
+    assert to_text(Repinned(new, ""), 80) == f"{new} is moved to build any"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from durable_server.sql import query
+from tests.support.processes import until
 
 from .conftest import Cli, Run, run
 
@@ -63,6 +64,45 @@ def test_views_of_other_things(cli: Cli) -> None:
     (signal,) = ask(cli, f"SELECT name, value FROM signals {where}", "--json").json
     assert signal == {"name": "news", "value": '{"a":1}'}
     cli.ok("cancel", waiting, "--force")
+
+
+def test_attempts(cli: Cli, tmp_path: Path) -> None:
+    """Those that have ended, the one that runs, and the last one of what has ended, each once."""
+    question = "SELECT attempt, why, failure_type FROM attempts WHERE invocation = '{}'"
+
+    def rows(invocation_id: str) -> list[tuple[object, ...]]:
+        found = ask(cli, question.format(invocation_id), "--json").json
+        return [(it["attempt"], it["why"], it["failure_type"]) for it in found]
+
+    path = tmp_path / "file"
+    unsteady = cli.start("unsteady", f'"{path}"')
+    until(lambda: cli.status(unsteady) == "backing_off", "its failure")
+    assert rows(unsteady) == [(1, "retried", "ConnectionError")]
+    path.write_text("open")
+    cli.ok("resume", unsteady)
+    until(lambda: cli.status(unsteady) == "completed", "its end")
+    assert rows(unsteady) == [(1, "retried", "ConnectionError"), (2, "completed", None)]
+    running = cli.start("slow", "600")
+    until(lambda: cli.status(running) == "running", "its attempt")
+    assert rows(running) == [(1, None, None)]
+    cli.ok("cancel", running, "--force")
+    assert rows(running) == [(1, "cancelled", "durable.Cancelled")]
+    (it,) = ask(cli, f"SELECT * FROM attempts WHERE invocation = '{running}'", "--json").json
+    (whole,) = ask(cli, f"SELECT * FROM invocations WHERE id = '{running}'", "--json").json
+    for name in ("handler", "started", "took_ms", "worker_id", "version", "build"):
+        assert it[name] == whole[name], name
+    assert it["ended"] == whole["completed"]
+
+    text = cli.ok("describe", unsteady).out
+    table = text[text.index("\nattempts\n") :].splitlines()[2:5]
+    assert table[0].split()[:4] == ["ATTEMPT", "ENDED", "BEGAN", "TOOK"]
+    assert table[1].split()[:2] == ["1", "retried"]
+    assert table[1].endswith("ConnectionError: the bank is closed")
+    assert table[2].split()[:2] == ["2", "completed"]
+    shown = cli.ok("describe", unsteady, "--json").json["attempts"]
+    assert [(it["attempt"], it["end"]) for it in shown] == [(1, "retried"), (2, "completed")]
+    # The only attempt of what has ended says nothing that the invocation does not say.
+    assert "\nattempts\n" not in cli.ok("describe", running).out
 
 
 @pytest.mark.parametrize(

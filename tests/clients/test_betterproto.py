@@ -12,10 +12,17 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 import durable_betterproto.durable.v1 as better
-from durable_proto.v1 import control_pb2, errors_pb2, invocation_pb2, payload_pb2, worker_pb2
+from durable_proto.v1 import (
+    access_pb2,
+    control_pb2,
+    errors_pb2,
+    invocation_pb2,
+    payload_pb2,
+    worker_pb2,
+)
 
 MODULES: tuple[ModuleType, ...] = (
-    control_pb2, errors_pb2, invocation_pb2, payload_pb2, worker_pb2,
+    access_pb2, control_pb2, errors_pb2, invocation_pb2, payload_pb2, worker_pb2,
 )  # fmt: skip
 MESSAGES: dict[str, type[Message]] = {
     name: getattr(module, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,15 @@ SECRET = "a secret of the routes"
 
 
 class EmbeddedNodes:
-    """Three nodes by name, on one data dir each. Those that run end with `stack`."""
+    """Three nodes by name, on one data dir each. Those that run end with `stack`.
 
-    def __init__(self, stack: ExitStack, folder: Path) -> None:
+    `options` are options of each of them.
+    """
+
+    def __init__(self, stack: ExitStack, folder: Path, options: Sequence[str] = ()) -> None:
         self._stack = stack
         self._folder = folder
+        self._options = options
         self.children: dict[str, Child] = {}
         self._listen = {it: f"127.0.0.1:{free_port()}" for it in "abc"}
         self.routes = {it: f"127.0.0.1:{free_port()}" for it in "abc"}
@@ -45,6 +50,7 @@ class EmbeddedNodes:
         command = durable(
             "-v", "server", "--listen", self._listen[name], "--data-dir", str(self.data(name)),
             "--node", name, "--peers", peers, "--ready-file", str(self._ready(name)),
+            *self._options,
         )  # fmt: skip
         child = self.children[name] = self._stack.enter_context(
             running(

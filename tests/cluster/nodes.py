@@ -12,8 +12,10 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
+from durable_server.cluster.clocks import wall_ms
+from durable_server.cluster.level import SystemLevel
 from durable_server.cluster.member import Member, decode
-from durable_server.cluster.members import Members, MemberTimes
+from durable_server.cluster.members import Members
 from durable_server.cluster.metadata import load_or_create
 from durable_server.cluster.records import read_record
 from durable_server.nats.api import ApiError
@@ -26,7 +28,7 @@ from ..support.waiting import PATIENCE_SECONDS, eventually
 PARTITIONS = 12
 PROPERTY = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """Of tests that draw: on a busy machine, neither a draw nor a test is too slow."""
-TIMES = MemberTimes(renew=0.1, lease=1.0)
+LEASE = 1.0
 
 
 def member(name: str, **fields: object) -> Member:
@@ -38,6 +40,7 @@ def member(name: str, **fields: object) -> Member:
         internal_address=f"{name}:7234",
         version="1.2.3",
         format_level=1,
+        lease=LEASE,
     )
     return replace(new, **fields)  # type: ignore[arg-type]  # each test names fields and values
 
@@ -45,9 +48,16 @@ def member(name: str, **fields: object) -> Member:
 class Node:
     """A node in this process."""
 
-    def __init__(self, source: EndpointSource, own: Member, times: MemberTimes = TIMES) -> None:
+    def __init__(
+        self,
+        source: EndpointSource,
+        own: Member,
+        *,
+        level: SystemLevel | None = None,
+        wall: Callable[[], int] = wall_ms,
+    ) -> None:
         self.own = own
-        self.members = Members(source, lambda: self.own, PARTITIONS, times)
+        self.members = Members(source, lambda: self.own, PARTITIONS, level=level, wall=wall)
         self._changed = asyncio.Event()
         self.members.listen(self._changed.set)
         self.members.heard(lambda _: self._changed.set())

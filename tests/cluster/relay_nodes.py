@@ -15,11 +15,14 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
+from durable_server.cluster.level import SystemLevel
 from durable_server.clustered import NodeMethods
 from durable_server.core.limits import Limits
 from durable_server.log.memory import MemoryLog, MemoryStream
 from durable_server.metrics.rpc_tally import RpcTally
+from durable_server.node import handlers
 from durable_server.node.delivery import METHOD, DeliveryIn, DeliveryOut
+from durable_server.node.handlers import HandlersIn, HandlersOut
 from durable_server.peers.handshake import Credentials
 from durable_server.peers.interface import PeerUnavailableError
 from durable_server.peers.limits import LinkLimits
@@ -32,7 +35,9 @@ from durable_server.processor.loop import Processor
 from durable_server.processor.router import Router
 from durable_server.processor.workers import Workers
 from durable_server.requests.build import build_requests
+from durable_server.rpc.access_service import AccessService
 from durable_server.rpc.answering import ControlMethods
+from durable_server.rpc.audit_listing import AuditListing
 from durable_server.rpc.control import ClusterLinks, ControlService
 from durable_server.rpc.relay import Relay
 from durable_server.rpc.relayed import RelayedSessions
@@ -116,8 +121,11 @@ class _Member:
     name: str
     leads: Mapping[int, tuple[int, int]]
     address: str = "an address"
+    http_address: str = ""
+    format_level: int = 1
     version: str = "a version"
     draining: bool = False
+    stopping: bool = False
     follows: Mapping[int, int] = field(default_factory=dict[int, int])
 
 
@@ -154,24 +162,30 @@ class Node:
         seen = Seen(name, cluster.claims)
         self.router.holds = lambda: seen.current
         self.relay = Relay(self.sessions, self.links, Leaders(self.router, seen))
+        # Tests that are about something else may have several workers at one node.
+        self.relay.balance.settle_seconds = 3600.0
         self.service = ControlService(
             build_requests(self.router, self.workers, cluster.limits, None),
             RpcTally(),
             cluster=ClusterLinks(
                 *(seen, _Peers(cluster, self.links), self.router.listen),
-                *(TAKEOVER_SECONDS, SEARCH_SECONDS),
+                *(lambda _: None, TAKEOVER_SECONDS, SEARCH_SECONDS),
             ),
         )
         methods = NodeMethods()
         methods.add(RelayedSessions(self.sessions, cluster.limits, cluster.times))
         methods.add(ControlMethods(self.service))
-        self.router.remote = DeliveryOut(self.links, name, seen.leader)
+        self.router.remote = DeliveryOut(self.links, name, seen.leader, SystemLevel())
         methods.calls[METHOD] = DeliveryIn(self.router)
+        self.router.ask = HandlersOut(self.links, lambda: cluster.claims.live - {name})
+        methods.calls[handlers.METHOD] = HandlersIn(self.router, SystemLevel())
         self.peers = PeerServer(credentials, methods, LINK_LIMITS)
         self.server = RpcServer(
             self.service,
             WorkerService(self.sessions, cluster.limits, cluster.times, self.relay),
             self.router,
+            access=AccessService(RpcTally(), AuditListing(None, cluster.limits)),
+            limits=cluster.limits,
             channelz=False,
         )
         self.processors: dict[int, Processor] = {}

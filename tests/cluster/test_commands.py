@@ -63,6 +63,16 @@ async def test_the_cluster_is_shown() -> None:
         assert [it["leader"] for it in told["partitions"]] == ["a", "b", None]
 
 
+async def test_doctor_names_a_partition_without_a_leader() -> None:
+    async with cluster(a=[0], b=[1], c=[2]) as nodes:
+        await nodes["c"].release(2)
+        addresses = ",".join(nodes[it].address for it in "abc")
+        checked = await asyncio.to_thread(run, "doctor", "--address", addresses, "--json")
+        assert checked.code == 1
+        (found,) = [it for it in checked.json if it["name"] == "cluster"]
+        assert (found["verdict"], found["found"]) == ("fail", "no node leads partition 2")
+
+
 def test_one_process_is_one_node(tmp_path: Path) -> None:
     with control_plane(tmp_path, "--partitions", "2") as (_, address):
         told: dict[str, Any] = run("cluster", "--json", address=address).json

@@ -156,6 +156,21 @@ async def test_a_node_that_is_cut_off_from_nats_does_not_answer_for_its_partitio
         assert answer.invocation.invocation_id == invocation_id
 
 
+async def test_a_revoked_webhook_is_refused_by_every_node(nodes: Cluster) -> None:
+    request = control_pb2.InvokeRequest(handler="three", partition_key=KEYS[1])
+    async with ManualWorker(nodes["b"].channel, handlers=("three",)):
+        started = await nodes["a"].control.Invoke(request)
+    awakeable_id = f"{started.invocation_id}-0"
+    webhook = f"{awakeable_id}#{'0' * 24}"
+    await nodes["a"].control.RevokeWebhook(control_pb2.RevokeWebhookRequest(webhook=webhook))
+    resolve = control_pb2.ResolveAwakeableRequest(awakeable_id=awakeable_id, webhook_id=webhook)
+    resolve.outcome.value.data = b"1"
+    for name in "abc":
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await nodes[name].control.ResolveAwakeable(resolve)
+        assert caught.value.details() == f"the webhook {webhook!r} is revoked"
+
+
 async def test_a_lost_answer_does_no_harm(nodes: Cluster) -> None:
     """Every request that changes something is repeated, and has its effect once."""
     control = nodes["a"].control
@@ -197,6 +212,16 @@ async def test_a_lost_answer_does_no_harm(nodes: Cluster) -> None:
         assert await count(nodes) == 1
         (left,) = (await control.Query(control_pb2.QueryRequest())).invocations
         assert left.invocation_id == restarted.invocation_id
+
+
+async def test_what_nothing_routes_does_not_wait_for_a_leader(nodes: Cluster) -> None:
+    await nodes["b"].release(1)
+    await nodes["c"].release(2)
+    await nodes["a"].lead(2)
+    # Node c leads nothing, and nobody leads partition 1.
+    for _ in range(20):
+        answer = await nodes["c"].control.Invoke(control_pb2.InvokeRequest(handler="three"))
+        assert ids.partition(answer.invocation_id, PARTITIONS) in (0, 2)
 
 
 async def test_what_nothing_routes_stays_on_the_node_that_is_asked(nodes: Cluster) -> None:

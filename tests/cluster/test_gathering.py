@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from durable_proto.v1 import control_pb2, invocation_pb2
 from durable_server import __version__
+from durable_server.rpc.deployments import merged
 from durable_server.rpc.gathering import union_of_handlers
 from tests.peers.proxy import proxy
 from tests.server.partitioned import DOORS, KEYS, invoke_in
@@ -124,9 +125,9 @@ async def test_counts_and_workers_are_those_of_all_nodes(nodes: Cluster) -> None
             assert [*names, *(it.spec.name for it in page.handlers)] == ["four", "three"]
             assert not page.next_page_token
             workers = (await control.ListWorkers(control_pb2.ListWorkersRequest())).workers
-            assert [(it.worker_id, it.slot_count, it.running_count) for it in workers] == [
-                ("first", 6, 6),
-                ("second", 3, 3),
+            assert [(it.worker_id, it.node, it.slot_count, it.running_count) for it in workers] == [
+                ("first", "a", 6, 6),
+                ("second", "d", 3, 3),
             ]
 
 
@@ -185,10 +186,110 @@ async def test_awakeables_of_other_nodes_are_shown_or_their_partitions_named(
         assert (found, list(answer.missing_partitions)) == ({DOORS[0], DOORS[1]}, [2])
 
 
+async def test_patches_are_those_of_all_nodes(nodes: Cluster) -> None:
+    """Only one node has the patch, and others have journals without it."""
+    first, second = (ManualWorker(nodes[it].channel, it, slots=1) for it in "ad")
+    first.hello.build_id, second.hello.build_id = "v1", "v2"
+    without = []
+    async with first:
+        for partition in (0, 1):
+            without.append(await invoke_in(nodes["b"].control, partition))
+            start = await first.receive("start")
+            await first.send(open_entry(start, 0, "SIGNAL", "go"))
+            await first.receive("ack")
+            request = control_pb2.PauseRequest(invocation_id=start.invocation_id)
+            await nodes["c"].control.Pause(request)
+            await first.receive("pause_requested")
+            message = open_entry(start, 0, "SIGNAL")
+            message.paused.SetInParent()
+            await first.send(message)
+    async with second:
+        for partition in (1, 2):
+            await invoke_in(nodes["b"].control, partition)
+            start = await second.receive("start")
+            await second.send(open_entry(start, 0, "PATCH", "tax"))
+            await second.receive("ack")
+            await second.finish(start)
+        for name in "abcd":
+            response = await nodes[name].control.ListPatches(control_pb2.ListPatchesRequest())
+            [patch] = response.patches
+            assert (list(patch.build_ids), patch.applied_count) == (["v2"], 0)
+            assert patch.unapplied_count == 2
+            assert list(patch.unapplied_invocation_ids) == sorted(without)
+            assert not response.missing_partitions
+        await nodes["a"].release(0)
+        response = await nodes["d"].control.ListPatches(control_pb2.ListPatchesRequest())
+        assert list(response.missing_partitions) == [0]
+        [patch] = response.patches
+        assert list(patch.unapplied_invocation_ids) == [without[1]]
+
+
+async def test_builds_are_counted_over_all_nodes(nodes: Cluster) -> None:
+    old, new = (ManualWorker(nodes[it].channel, it) for it in "ad")
+    old.hello.build_id, new.hello.build_id = "v1", "v2"
+    old.hello.handlers[0].versioning = invocation_pb2.VERSIONING_PINNED
+    request = control_pb2.ListDeploymentsRequest()
+    async with old:
+        for partition in range(PARTITIONS):
+            await invoke_in(nodes["b"].control, partition)
+            await old.send(open_entry(await old.receive("start"), 0, "SIGNAL", "go"))
+            await old.receive("ack")
+        async with new:
+            # The request goes from a node that leads nothing to the one that leads partition 0.
+            promote = control_pb2.PromoteBuildRequest(build_id="v2")
+            [route] = (await nodes["d"].control.PromoteBuild(promote)).routes
+            assert (route.build_id, route.previous_build_id) == ("v2", "v1")
+            for name in "abcd":
+                found = await nodes[name].control.ListDeployments(request)
+                assert [
+                    (it.build_id, it.worker_count, it.pinned_count, it.running_count)
+                    for it in found.deployments
+                ] == [("v2", 1, 0, 0), ("v1", 1, PARTITIONS, PARTITIONS)]
+                assert [*found.routes] == [route]
+                assert not found.missing_partitions
+            drain = control_pb2.DrainBuildRequest(build_id="v1")
+            await nodes["c"].control.DrainBuild(drain)
+            await nodes["b"].release(1)
+            found = await nodes["d"].control.ListDeployments(request)
+            assert list(found.missing_partitions) == [1]
+            last = found.deployments[-1]
+            assert (last.pinned_count, last.draining, last.drained) == (PARTITIONS - 1, True, False)
+            # Without partition 0 there are the counts, and nobody knows more of the builds.
+            await nodes["a"].release(0)
+            found = await nodes["d"].control.ListDeployments(request)
+            assert list(found.missing_partitions) == [0, 1]
+            assert not found.routes
+            assert [(it.build_id, it.pinned_count) for it in found.deployments] == [
+                *(("v1", 1), ("v2", 0)),
+            ]
+
+
 async def test_a_bad_list_is_refused_by_the_node_that_is_asked(nodes: Cluster) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await nodes["d"].control.Query(control_pb2.QueryRequest(page_token="?"))
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_build_is_drained_if_nothing_anywhere_needs_it() -> None:
+    part = control_pb2.ListDeploymentsResponse()
+    part.deployments.add(build_id="v1", drained=True).create_time.FromSeconds(1)
+    other = control_pb2.ListDeploymentsResponse()
+    other.deployments.add(build_id="v1", pinned_count=1)
+    other.deployments.add(build_id="v0", pinned_count=2)
+    idle = control_pb2.ListWorkersResponse()
+    idle.workers.add(worker_id="w", build_id="v1")
+    busy = control_pb2.ListWorkersResponse()
+    busy.workers.add(worker_id="w", build_id="v1", running_count=1)
+    for parts, workers, missing, drained in (
+        ([part], idle, [], True),
+        ([part], idle, [1], False),
+        ([part], busy, [], False),
+        ([other, part], idle, [], False),
+    ):
+        found = merged(parts, workers, missing).deployments
+        assert (found[0].build_id, found[0].drained) == ("v1", drained)
+        # What nobody has registered comes last, and nobody can say that it gets nothing new.
+        assert [it.drained for it in found[1:]] == [False] * (len(parts) - 1)
 
 
 handlers = st.dictionaries(

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from durable_server.cluster.member import Member, MemberRecordError, decode, encode, leaders
+from durable_server.cluster.member import (
+    DEFAULT_LEASE,
+    Member,
+    MemberRecordError,
+    decode,
+    encode,
+    leaders,
+)
 
 from .nodes import PROPERTY, member
 
@@ -20,6 +28,7 @@ MEMBERS = st.builds(
     name=st.text("aZ09_-", min_size=1, max_size=63),
     incarnation=st.text(),
     address=st.text(),
+    http_address=st.text(),
     internal_address=st.text(),
     version=st.text(),
     format_level=COUNTS,
@@ -27,6 +36,7 @@ MEMBERS = st.builds(
     left=st.booleans(),
     leads=st.dictionaries(st.integers(0, 11), st.tuples(COUNTS, COUNTS)),
     follows=st.dictionaries(st.integers(0, 11), COUNTS),
+    lease=st.floats(1, 60),
 )
 
 
@@ -34,6 +44,13 @@ MEMBERS = st.builds(
 @given(MEMBERS)
 def test_a_record_is_read_as_it_was_written(member: Member) -> None:
     assert decode(encode(member), 12) == member
+
+
+def test_a_record_of_an_earlier_version_has_no_http_address() -> None:
+    own = member("a", http_address="a:8080")
+    record = json.loads(encode(own))
+    del record["http_address"]
+    assert decode(json.dumps(record).encode(), 12) == replace(own, http_address="")
 
 
 def test_a_field_of_a_later_version_is_passed_over() -> None:
@@ -48,6 +65,7 @@ def test_a_field_of_a_later_version_is_passed_over() -> None:
         ({"name": "a.b"}, "letters, digits"),
         ({"incarnation": 5}, "incarnation is 5, not of type str"),
         ({"address": ["x"]}, "address"),
+        ({"http_address": 1}, "http_address"),
         ({"internal_address": None}, "internal_address"),
         ({"version": {}}, "version"),
         ({"format_level": True}, "format_level is True, not of type int"),
@@ -62,6 +80,9 @@ def test_a_field_of_a_later_version_is_passed_over() -> None:
         ({"leads": {"1": [1, -1]}}, "a number from 0"),
         ({"leads": {"1": [1.5, 1]}}, "a number from 0"),
         ({"follows": {"1": "2"}}, "a number from 0"),
+        ({"lease": 0}, "lease has 0 instead of seconds"),
+        ({"lease": True}, "lease has True"),
+        ({"lease": float("nan")}, "lease has nan"),
         ({"follows": {"x": 2}}, "follows names partition"),
     ],
 )
@@ -71,8 +92,26 @@ def test_a_wrong_field_is_named(changes: dict[str, Any], message: str) -> None:
         decode(json.dumps(record).encode(), 12)
 
 
+LATER = {"http_address", "lease", "level_hold", "stopping", "system_level", "time_ms"}
+"""Fields that the records of the first version do not have."""
+
+
+def test_a_field_that_came_later_may_be_missing() -> None:
+    record = json.loads(encode(member("a", level_hold=1, system_level=1, time_ms=7)))
+    found = decode(json.dumps({it: record[it] for it in record.keys() - LATER}).encode(), 12)
+    assert (found.level_hold, found.system_level, found.time_ms) == (0, 0, 0)
+    assert found.agreed_level == found.format_level
+
+
+def test_a_record_without_a_lease_has_the_default_one() -> None:
+    record = json.loads(encode(member("a", lease=7.5)))
+    assert decode(json.dumps(record).encode(), 12).lease == 7.5
+    del record["lease"]
+    assert decode(json.dumps(record).encode(), 12).lease == DEFAULT_LEASE
+
+
 def test_a_missing_field_is_named() -> None:
-    for name in json.loads(encode(member("a"))):
+    for name in json.loads(encode(member("a"))).keys() - LATER:
         record = json.loads(encode(member("a")))
         del record[name]
         with pytest.raises(MemberRecordError, match=f"the field {name} is None"):

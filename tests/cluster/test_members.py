@@ -11,11 +11,13 @@ import pytest
 
 from durable_server.cluster.member import encode
 from durable_server.cluster.members import (
+    RENEWALS,
     MemberNameTakenError,
     Members,
     MembersLiveError,
-    MemberTimes,
     check_no_members,
+    forget_members,
+    tell_gone,
 )
 from durable_server.cluster.records import STREAM, Record, read_record, write_record
 from durable_server.log.preflight import NatsUnsuitableError
@@ -27,8 +29,9 @@ from ..log.proxy import Proxy, ProxyFault
 from ..support.external_nats import JETSTREAM, External, external_nats
 from ..support.processes import until
 from ..support.waiting import eventually
-from .nodes import PARTITIONS, TIMES, Node, at, make_system, member, node_process, with_nats
+from .nodes import LEASE, PARTITIONS, Node, at, make_system, member, node_process, with_nats
 
+SUBJECT_OF_B = b"durable.cluster.members.b"
 SUBJECT_OF_A = "durable.cluster.members.a"
 
 
@@ -50,6 +53,28 @@ async def test_members_see_each_other_their_roles_and_who_leaves(nats: External)
         assert await record_of(nats.url, "b") is None
         await a.until_live("a")
         assert a.members.leader(0) == a.own
+
+
+async def test_a_parent_tells_that_a_process_has_ended(nats: External) -> None:
+    """Nobody waits for its lease, which is long."""
+    ended = replace(member("b", leads={0: (3, 30)}), lease=60.0)
+
+    async def write(connection: Connection) -> None:
+        await write_record(connection, SUBJECT_OF_B.decode(), encode(ended), expected=0)
+
+    async with Node(at(nats.url), member("a")) as a:
+        await with_nats(nats.url, write)
+        await a.until_live("a", "b")
+        await tell_gone(at(nats.url), "b", PARTITIONS)
+        await a.until_live("a")
+        told = await record_of(nats.url, "b")
+        await tell_gone(at(nats.url), "b", PARTITIONS)
+        await tell_gone(at(nats.url), "c", PARTITIONS)
+        assert await record_of(nats.url, "b") == told is not None
+        async with Node(at(nats.url), member("b")) as b:
+            await a.until(lambda it: it.live.get("b") == b.own)
+    await forget_members(at(nats.url))
+    assert await record_of(nats.url, "b") is None
 
 
 async def test_positions_are_heard_and_are_no_change(nats: External) -> None:
@@ -97,10 +122,37 @@ async def test_a_node_that_is_not_heard_lives_while_its_record_is_renewed(nats: 
         while b.members.live["a"].renewal < 20:
             number += 1
             await renew(number)
-            await asyncio.sleep(TIMES.renew)
+            await asyncio.sleep(LEASE / RENEWALS)
         assert not lost
         end()
         await b.until_live("b")
+
+
+async def test_a_node_that_takes_a_partition_over_reads_who_else_claims_it(nats: External) -> None:
+    """One of two that have both taken it over, and do not hear each other, serves it."""
+    other = member("b", leads={0: (1, 10)})
+    await with_nats(nats.url, add_source)
+    async with Node(at(nats.url), member("a")) as a:
+
+        async def write(connection: Connection) -> None:
+            # What a stream takes from another one is not heard by those who subscribe to its subject.
+            data = encode(other)
+            assert b"seq" in (await connection.call(b"elsewhere.b", data, 5.0)).payload
+
+        await with_nats(nats.url, write)
+        await eventually(lambda: record_of(nats.url, "b"))
+        assert a.members.live.keys() == {"a"}
+        a.now_has(takes={0: 2})
+        await a.until_live("a", "b")
+        await a.until_kept(nats.url)
+        assert not a.members.may_serve(0)
+
+        async def yielded(connection: Connection) -> None:
+            data = encode(replace(other, leads={}, renewal=1))
+            assert b"seq" in (await connection.call(SUBJECT_OF_B, data, 5.0)).payload
+
+        await with_nats(nats.url, yielded)
+        await a.until(lambda it: it.may_serve(0))
 
 
 async def record_of(url: str, name: str) -> Record | None:
@@ -207,11 +259,16 @@ async def test_a_restart_of_nats_ends_nobody(tmp_path: Path) -> None:
         await a.until_live("a", "b")
     seen: list[frozenset[str]] = []
     a.members.listen(lambda: seen.append(frozenset(a.members.live)))
+    returning: list[bool] = []
+    a.members.returning(lambda: returning.append(a.members.current))
     await a.until(lambda it: not it.current)
     await b.until(lambda it: not it.current)
+    assert not returning
     assert a.members.leader(2) == b.own
     async with external_nats(tmp_path / "nats", JETSTREAM, nats.port):
         await a.until(lambda it: it.current)
+        assert returning
+        assert not any(returning)
         await b.until(lambda it: it.current)
         heard = asyncio.Event()
         a.members.heard(lambda _: heard.set())
@@ -226,7 +283,7 @@ async def test_a_renewal_without_an_answer_is_repeated(nats: External, fault: Pr
     async with (
         Proxy(at(nats.url)) as proxy,
         Node(at(nats.url), member("a")) as a,
-        Node(proxy.endpoint, member("b"), MemberTimes(renew=0.1, lease=4.0)) as b,
+        Node(proxy.endpoint, member("b", lease=4.0)) as b,
     ):
         b.now_has(leads={5: (1, 1)})
         await a.until(lambda it: it.leader(5) == b.own)  # so it only renews from now on
@@ -365,16 +422,16 @@ authorization {{ users: [
 @pytest.mark.parametrize("name", ["", "a.b", "a b", "*", "x" * 64])
 async def test_a_name_that_is_no_token_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="letters, digits"):
-        Members(at("nats://127.0.0.1:1"), lambda: member(name), PARTITIONS, TIMES)
+        Members(at("nats://127.0.0.1:1"), lambda: member(name), PARTITIONS)
 
 
 async def test_a_process_that_leads_everything_does_not_start_beside_nodes(nats: External) -> None:
     source = at(nats.url)
-    await check_no_members(source, PARTITIONS, TIMES)
+    await check_no_members(source, PARTITIONS)
     async with Node(source, member("a")):
         with pytest.raises(MembersLiveError, match=r"led by the nodes a: .* --node NAME"):
-            await check_no_members(source, PARTITIONS, TIMES)
-    await check_no_members(source, PARTITIONS, TIMES)
+            await check_no_members(source, PARTITIONS)
+    await check_no_members(source, PARTITIONS)
 
 
 async def test_nodes_that_have_ended_do_not_keep_such_a_process_away(
@@ -383,4 +440,4 @@ async def test_nodes_that_have_ended_do_not_keep_such_a_process_away(
     with node_process(tmp_path, "a", nats.url) as child:
         until(lambda: "joined" in child.text(), "member", child)
         child.kill()
-        await check_no_members(at(nats.url), PARTITIONS, TIMES)
+        await check_no_members(at(nats.url), PARTITIONS)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from durable_server.cluster.member import Member
 from durable_server.cluster.membership import Membership
 
-from .nodes import member
+from . import nodes
 
 LEASE = 5.0
+
+
+def member(name: str, **fields: object) -> Member:
+    """A member with the lease of these tests."""
+    return nodes.member(name, **{"lease": LEASE, **fields})
 
 
 @pytest.fixture
 def membership() -> Membership:
     """That of a, which heard b at time 100 and was acknowledged then."""
-    membership = Membership(member("a"), LEASE)
+    membership = Membership(member("a"))
     membership.acknowledged(100.0)
     assert membership.hear(member("b", leads={0: (1, 1)}), 100.0)
     return membership
@@ -93,8 +101,22 @@ def test_positions_are_no_change_and_all_else_is(membership: Membership) -> None
     assert membership.leader(0) is membership.live["a"]
 
 
+def test_each_member_is_judged_by_the_lease_of_its_own_record() -> None:
+    membership = Membership(member("a", lease=2.0))
+    membership.acknowledged(100.0)
+    assert membership.hear(member("b", lease=5.0), 100.0)
+    assert membership.hear(member("c", lease=1.0), 100.0)
+    assert not membership.counts(102.0)
+    assert membership.acknowledged(101.0)
+    assert membership.live.keys() == {"a", "b"}
+    for sent in (102.5, 104.0):
+        assert not membership.acknowledged(sent)
+    assert membership.acknowledged(105.0)
+    assert membership.live.keys() == {"a"}
+
+
 def test_this_node_counts_for_a_lease_after_its_last_acknowledged_renewal_was_sent() -> None:
-    membership = Membership(member("a"), LEASE)
+    membership = Membership(member("a"))
     assert not membership.counts(100.0)
     membership.acknowledged(100.0)
     assert membership.counts(104.9)
@@ -103,3 +125,59 @@ def test_this_node_counts_for_a_lease_after_its_last_acknowledged_renewal_was_se
     assert membership.counts(120.1)
     membership.stop()
     assert not membership.counts(120.1)
+
+
+def test_a_partition_is_served_once_the_claim_is_in_the_stream_and_nobody_else_claims_it(
+    membership: Membership,
+) -> None:
+    own = member("a", takes={0: 2})
+    membership.set_own(own)
+    assert membership.must_read(own, 101.0)
+    membership.confirm(own)
+    assert not membership.must_read(own, 101.0)
+    # b leads it with the epoch before and has not heard of this one.
+    assert not membership.may_serve(0, 101.0)
+    membership.hear(member("b"), 101.0)
+    assert membership.may_serve(0, 101.0)
+    assert not membership.may_serve(1, 101.0)
+    # Not without a lease.
+    assert not membership.may_serve(0, 105.0)
+
+
+def test_a_claim_of_a_new_epoch_is_to_be_confirmed_anew(membership: Membership) -> None:
+    membership.hear(member("b"), 100.0)
+    own = member("a", takes={0: 2})
+    membership.set_own(own)
+    membership.confirm(own)
+    newer = member("a", takes={0: 3})
+    membership.set_own(newer)
+    assert not membership.may_serve(0, 101.0)
+    assert membership.must_read(newer, 101.0)
+
+
+def test_all_records_are_read_before_a_node_counts_again(membership: Membership) -> None:
+    own = member("a")
+    assert not membership.must_read(own, 104.9)
+    assert membership.must_read(own, 105.0)
+
+
+def test_what_is_read_is_newer_or_unknown_or_nothing(membership: Membership) -> None:
+    known = membership.live["b"]
+    newer = replace(known, renewal=1, takes={1: 7})
+    assert membership.read([newer], 101.0, 101.1)
+    assert membership.live["b"].takes == {1: 7}
+    assert not membership.read([known], 102.0, 102.1)
+    assert membership.live["b"].takes == {1: 7}
+    assert membership.read([member("c")], 102.0, 102.1)
+    # Another process of the name has written since, and was not heard.
+    other = member("b", takes={1: 9})
+    assert membership.read([other], 103.0, 103.1)
+    assert membership.live["b"].takes == {1: 9}
+    # This one was heard while the records were read, so what was read is older.
+    assert not membership.read([member("b")], 101.0, 103.1)
+    # Whoever is gone does not come back because its last record still stands there.
+    membership.acknowledged(104.0)
+    membership.acknowledged(107.0)
+    membership.acknowledged(110.0)
+    assert membership.live.keys() == {"a"}
+    assert not membership.read([other], 110.0, 110.1)

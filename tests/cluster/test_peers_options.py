@@ -57,7 +57,10 @@ def test_beyond_loopback_with_a_secret(tmp_path: Path) -> None:
         ({"replicas": 2}, "--replicas 2 is not 1, 3 or 5"),
         ({"cluster": "a b"}, "--cluster: .*'a b'"),
         ({"peers": REMOTE, "insecure": True}, "beyond loopback need a secret.*CLUSTER_SECRET"),
-        ({"peers": REMOTE, "cluster_secret": SECRET}, "has no TLS; add --insecure"),
+        (
+            {"peers": REMOTE, "cluster_secret": SECRET},
+            "no TLS; add --tls-cert .* or add --insecure",
+        ),
         ({"cluster_secret": "short"}, "has 5 characters and needs 16; make one with"),
         (
             {"cluster_secret_file": Path("/nowhere")},

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from durable_server.cluster import placement
 from durable_server.cluster.member import Member
-from durable_server.cluster.placement import MAX_LAG, Plan, View, assignment, plan
+from durable_server.cluster.placement import MAX_LAG, MOVES, Plan, View, assignment, may_lead, plan
 
 from .nodes import PROPERTY, member
 
@@ -100,6 +101,11 @@ A, B, NONE = frozenset({0, 4, 5}), frozenset({1, 2, 3}), frozenset[int]()
 """What a and what b should lead of six partitions."""
 
 
+def first_moves(partitions: frozenset[int]) -> frozenset[int]:
+    """Returns those of some partitions that move at first."""
+    return frozenset(sorted(partitions)[:MOVES])
+
+
 def planned(
     own: Member, *others: Member, settled: bool = True, released: Collection[int] = ()
 ) -> Plan:
@@ -119,33 +125,58 @@ def test_what_another_one_leads_is_followed_and_not_taken() -> None:
     assert planned(member("a"), b) == Plan(NONE, NONE, A | B)
 
 
-def test_one_partition_at_a_time_goes_to_a_follower_that_is_close() -> None:
+def test_a_few_partitions_at_a_time_go_to_a_follower_that_is_close(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(placement, "MOVES", 2)
     own = member("a", leads=dict.fromkeys(range(6), (1, MAX_LAG + 5)))
-    first, second, _ = sorted(B)
-    close, far = member("b", follows={first: 5, second: 5}), member("b", follows={first: 4})
-    assert planned(own, close) == Plan(NONE, frozenset({first}), NONE)
+    first, second, third = sorted(B)
+    close = member("b", follows={first: 5, second: 5, third: 5})
+    far = member("b", follows={first: 4})
+    assert planned(own, close) == Plan(NONE, frozenset({first, second}), NONE)
     assert planned(own, far) == planned(own, member("b")) == Plan(NONE, NONE, NONE)
     assert planned(own, close, settled=False) == Plan(NONE, NONE, NONE)
-    # The first one is released, and nobody claims it yet.
-    rest = replace(own, leads={it: own.leads[it] for it in own.leads if it != first})
-    assert planned(rest, close, released={first}).release == NONE
+    # Two are released, and nobody claims them yet; then one of them is claimed.
+    rest = replace(own, leads={it: own.leads[it] for it in A | {third}})
+    assert planned(rest, close, released={first, second}).release == NONE
     claimed = replace(close, leads={first: (2, MAX_LAG + 6)})
-    assert planned(rest, claimed, released={first}).release == {second}
+    assert planned(rest, claimed, released={first, second}).release == {third}
 
 
 def test_a_node_that_drains_does_not_wait_and_takes_nothing() -> None:
     own = member("a", draining=True, leads=dict.fromkeys(A, (1, 5)))
     other = member("b", follows=dict.fromkeys(A, 5))
-    assert planned(own, other, settled=False) == Plan(NONE, frozenset({min(A)}), NONE)
+    assert planned(own, other, settled=False) == Plan(NONE, A, NONE)
     # Nobody is there who could lead them.
     assert planned(own, settled=False) == Plan(B, NONE, NONE)
-    assert planned(own, replace(other, draining=True)) == Plan(NONE, NONE, B)
+    drained = replace(other, draining=True)
+    assert planned(own, drained) == Plan(NONE, NONE, B)
+    # One that stops gives them to one that is drained, and not the other way round.
+    stopping = replace(own, stopping=True)
+    assert planned(stopping, drained) == Plan(NONE, first_moves(A), NONE)
+    assert planned(own, replace(drained, stopping=True)) == Plan(B, NONE, NONE)
 
 
 def test_the_lower_claim_is_released_at_once() -> None:
     own, other = member("a", leads={0: (3, 10)}), member("b", leads={0: (4, 11)})
     assert planned(own, other, settled=False).release == {0}
     assert planned(other, own, settled=False).release == NONE
+
+
+def test_with_shared_stores_nobody_follows_and_a_partition_moves_at_once() -> None:
+    def shared(own: Member, *others: Member, settled: bool = True) -> Plan:
+        members = {it.name: it for it in (own, *others)}
+        return plan(View(own.name, members, 6, 0, settled, shared_stores=True))
+
+    own, other = member("a", leads=dict.fromkeys(range(6), (1, 5))), member("b")
+    assert shared(own, other) == Plan(NONE, B, NONE)
+    assert shared(own, other, settled=False) == shared(other, own) == Plan(NONE, NONE, NONE)
+    assert shared(other, settled=False).lead == A | B
+    draining = replace(own, draining=True)
+    assert shared(draining, other, settled=False) == Plan(
+        NONE, frozenset(range(placement.MOVES)), NONE
+    )
+    assert shared(draining, settled=False) == Plan(NONE, NONE, NONE)
 
 
 # ---- clusters of pure nodes
@@ -203,8 +234,7 @@ class Cluster:
         ]
 
     def check_rest(self) -> None:
-        staying = {name for name, it in self.members.items() if not it.draining}
-        placed = assignment(self.partitions, staying or self.members, 1)
+        placed = assignment(self.partitions, may_lead(self.members), 1)
         assert self.claims() == [[it.leader] for it in placed]
         for partition, place in enumerate(placed):
             for standby in place.standbys:
@@ -220,7 +250,7 @@ def test_clusters_whose_nodes_know_the_same_have_one_leader_each(
     cluster = Cluster(partitions)
     for number in range(data.draw(st.integers(1, 6))):
         names = sorted(cluster.members)
-        what = data.draw(st.sampled_from(["add", "drain", "die"])) if names else "add"
+        what = data.draw(st.sampled_from(["add", "drain", "stop", "die"])) if names else "add"
         if what == "add":
             cluster.add(f"n{number}")
         else:
@@ -228,7 +258,10 @@ def test_clusters_whose_nodes_know_the_same_have_one_leader_each(
             if what == "die":
                 cluster.remove(name)
             else:
-                cluster.members[name] = replace(cluster.members[name], draining=True)
+                stopping = what == "stop" or cluster.members[name].stopping
+                cluster.members[name] = replace(
+                    cluster.members[name], draining=True, stopping=stopping
+                )
         for _ in range(data.draw(st.integers(0, 8))):
             if cluster.members:
                 cluster.step(data.draw(st.sampled_from(sorted(cluster.members))), look=True)

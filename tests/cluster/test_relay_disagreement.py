@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
+import grpc
 import pytest
 
 from durable_proto.v1 import control_pb2, invocation_pb2
@@ -77,12 +79,10 @@ async def test_attempts_of_a_partition_without_a_leader_keep_their_slots() -> No
             assert sum(slots[::2]) == 1
 
 
-async def test_slots_of_a_node_that_stays_away_are_divided_anew(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_slots_of_a_node_that_stays_away_are_divided_anew() -> None:
     """Although it goes on leading its partition, so that no leader changes."""
-    monkeypatch.setattr(relay, "MISSING_SECONDS", 0.1)
     async with cluster(a=[0], b=[1], c=[2]) as nodes:
+        nodes["a"].relay.missing_seconds = 0.1
         async with ManualWorker(nodes["a"].channel, slots=1) as first:
             for _ in range(2):
                 await invoke_in(nodes["c"].control, 2)
@@ -143,3 +143,36 @@ async def test_a_partition_without_a_leader_gets_the_handlers_that_came_meanwhil
             found = nodes["c"].processors[1].find(invoked.invocation_id)
             assert found is not None
             assert found.kind == HandlerKind.OBJECT_EXCLUSIVE
+
+
+async def test_a_hello_that_a_newer_one_has_overtaken_changes_nothing() -> None:
+    """It does not name the attempts that the worker has been given since."""
+    async with cluster(a=[0], b=[1], c=[2]) as nodes:
+        newer = ManualWorker(nodes["a"].channel)
+        newer.hello.session_number = 2
+        async with newer:
+            invocation_id = await invoke_in(nodes["c"].control, 2)
+            start = await newer.receive("start")
+            for entry in "ab":
+                older = ManualWorker(nodes[entry].channel)
+                older.hello.session_number = 1
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await older.__aenter__()
+                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+                assert "newer session" in (refused.value.details() or "")
+            assert (await newer.step(start, 0)).completion_number == 1
+            await newer.finish(start)
+            assert await result(nodes, 2, invocation_id) == b'"done"'
+
+
+async def test_a_node_that_leaves_sends_its_workers_elsewhere() -> None:
+    async with cluster(a=[0], b=[1]) as nodes:
+        async with ManualWorker(nodes["a"].channel) as worker:
+            leaving = asyncio.create_task(nodes["a"].relay.leave())
+            assert (await worker.receive("drain")).drain.elsewhere
+            worker.disconnect()
+            await leaving
+        late = ManualWorker(nodes["a"].channel)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await late.__aenter__()
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE

@@ -12,7 +12,7 @@ import pytest
 import durable
 from tests.support.waiting import eventually
 
-from .processes import NAMES, Plant, cluster
+from .processes import CLIENT, NAMES, Plant, cluster
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -41,7 +41,7 @@ async def test_a_failing_node_costs_no_attempt(
         return "done"
 
     async with cluster(tmp_path, workers=0) as plant:
-        worker = durable.Worker(plant.addresses, workflows=[steps], insecure=True)
+        worker = durable.Worker(plant.addresses(CLIENT), workflows=[steps], insecure=True)
         task = asyncio.create_task(worker.run())
         try:
             await worker.ready()
@@ -65,6 +65,6 @@ async def test_a_failing_node_costs_no_attempt(
 
 async def fail(plant: Plant, name: str, *, cut: bool) -> None:
     if cut:
-        plant.nodes[name].to_nats.cut()
+        plant.cut_off_from_nats(name)
     else:
         await plant.nodes[name].end()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from datetime import timedelta
+from pathlib import Path
 
 import durable
 
@@ -48,3 +51,20 @@ class Counter:
         more = await ctx.run("think", lambda: number)
         ctx.set("n", before + more)
         return before + more
+
+
+@durable.workflow
+async def kills_its_worker(ctx: durable.Context, marker: str) -> str:
+    """Kills the process that runs it first, fails once, then sleeps."""
+
+    def crash() -> str:
+        if not Path(marker).exists():
+            Path(marker).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "survived"
+
+    said = await ctx.run("crash", crash)
+    if ctx.attempt == 2:
+        raise RuntimeError("not yet")
+    await ctx.sleep(0.2)
+    return said

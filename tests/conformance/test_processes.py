@@ -21,10 +21,10 @@ HOUR = 3600
 
 
 @contextmanager
-def worker(folder: Path, address: str, skew: int = 0) -> Iterator[Child]:
+def worker(folder: Path, address: str, *options: str, skew: int = 0) -> Iterator[Child]:
     """Runs a worker whose clock is `skew` seconds ahead."""
     arguments = command(
-        "-v", "worker", "tests.conformance.flows", "--address", address,
+        "-v", "worker", "tests.conformance.flows", "--address", address, *options,
         module="tests.conformance.skewed",
     )  # fmt: skip
     environment = {"SKEW_SECONDS": str(skew)}
@@ -40,7 +40,7 @@ async def served(client: durable.AsyncClient) -> None:
 @pytest.mark.parametrize("skew", [-HOUR, HOUR], ids=["behind", "ahead"])
 async def test_a_worker_with_a_wrong_clock(tmp_path: Path, skew: int) -> None:
     """Time is the log's: the worker's own clock has no say in it."""
-    with control_plane(tmp_path) as (_, address), worker(tmp_path, address, skew):
+    with control_plane(tmp_path) as (_, address), worker(tmp_path, address, skew=skew):
         async with durable.AsyncClient(address, timeout=20) as client:
             await served(client)
             invocation_id = await client.invoke_async(flows.all_of_time)
@@ -99,3 +99,32 @@ async def test_a_counter_under_kills(tmp_path: Path) -> None:
                 assert sorted(numbers) == list(range(1, 31))
                 # The same questions have the same answers.
                 assert await asyncio.gather(*[add(number) for number in range(30)]) == numbers
+
+
+async def test_the_history_of_attempts_has_the_lost_one(tmp_path: Path) -> None:
+    """A worker that is killed says nothing; the control plane knows which build it was."""
+    with control_plane(tmp_path) as (first, address):
+        async with durable.AsyncClient(address, timeout=30) as client:
+            with worker(tmp_path, address, "--build-id", "b1") as victim:
+                await served(client)
+                invocation_id = await client.invoke_async(
+                    flows.kills_its_worker, str(tmp_path / "marker")
+                )
+                await asyncio.to_thread(victim.process.wait, 60)
+            with worker(tmp_path, address, "--build-id", "b2", "--suspend-after", "0"):
+                assert (await client.get_result(invocation_id)).value() == "survived"
+            before = (await client.get(invocation_id)).attempts
+            first.kill()
+            with control_plane(tmp_path, listen=address, name="again"):
+                found = (await client.get(invocation_id)).attempts
+    assert [(it.build_id, it.end) for it in found] == [
+        ("b1", "lost"),
+        ("b2", "retried"),
+        ("b2", "suspended"),
+        ("b2", "completed"),
+    ]
+    assert len({it.worker_id for it in found}) == 2
+    assert [it.message for it in found] == [it.message for it in before]
+    failure = found[1].failure
+    assert failure is not None
+    assert failure.message == "not yet"

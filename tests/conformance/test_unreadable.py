@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -300,7 +301,11 @@ async def test_an_outcome_that_only_the_program_can_refuse_is_replaced(
     await client.resolve_awakeable(name, order(8))
     problems, cents = (await client.get_result(found)).value()
     assert cents == 8
-    assert problems == ["value.items[0].price: no Amount: negative"] * 2
+    assert problems == [
+        f"operation {index} of waits, AWAKEABLE '{name}': value.items[0].price: no Amount: negative"
+        " (read as Order)"
+        for index in (0, 2)
+    ]
     with pytest.raises(durable.RpcError):
         await client.resolve_awakeable(name, order(9))
 
@@ -335,7 +340,10 @@ async def test_signals_that_do_not_fit_are_refused_or_skipped(system: System) ->
         await client.signal(found, "s", {"cents": cents})
     problems, cents = (await client.get_result(found)).value()
     assert cents == 5
-    assert problems == ["value: no Amount: negative", "value: no Amount: KeyError: 'unlucky'"]
+    assert problems == [
+        f"operation {index} of listens, SIGNAL 's': value: no Amount: {problem} (read as Amount)"
+        for index, problem in ((1, "negative"), (2, "KeyError: 'unlucky'"))
+    ]
 
 
 @pytest.mark.parametrize("way", ["step", "child", "state", "awakeable"])
@@ -351,8 +359,12 @@ async def test_signals_that_do_not_fit_are_refused_or_skipped(system: System) ->
 async def test_what_cannot_be_read_can_be_caught(
     system: System, way: str, value: Any, words: str
 ) -> None:
-    assert await system.client.invoke(reads, way, value) == words
-    assert calls == [words]
+    text = await system.client.invoke(reads, way, value)
+    kind = {"step": "RUN", "child": "INVOKE", "state": "GET_STATE", "awakeable": "AWAKEABLE"}[way]
+    assert re.match(f"operation [01] of reads, {kind} ", text)
+    assert f": {words}" in text
+    assert text.endswith("(read as Amount)") is (way != "child")
+    assert calls == [text]
 
 
 @pytest.mark.parametrize("way", ["state", "child", "awakeable", "signal"])

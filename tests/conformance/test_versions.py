@@ -214,3 +214,65 @@ async def test_in_a_rolling_deploy_each_goes_on_with_the_version_that_it_began_w
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def guarded(number: int) -> durable.Workflow[[], list[Any]]:
+    """Makes a generation of one workflow: before a change, with a patch for it, with that deprecated,
+    and without it."""
+
+    async def changing(ctx: Context) -> list[Any]:
+        found = [await ctx.run("begin", effect, "begin")]
+        changed = number > 1
+        if number == 2:
+            changed = ctx.patched("tax")
+        elif number == 3:
+            ctx.deprecate_patch("tax")
+        if changed:
+            found.append(await ctx.run("tax", effect, "tax"))
+        await ctx.signal("go")
+        return [*found, await ctx.run("tell", effect, f"version {number}")]
+
+    return durable.workflow(changing, version=f"v{number}")
+
+
+async def test_a_patch_lets_journals_from_before_and_after_a_change_go_on(system: System) -> None:
+    generations = {number: guarded(number) for number in (1, 2, 3, 4)}
+
+    async def begun(number: int) -> str:
+        invocation_id = await system.client.invoke_async(generations[number])
+        await asked_for_go(system, invocation_id)
+        return invocation_id
+
+    async def end(invocation_id: str) -> Any:
+        await system.client.signal(invocation_id, "go")
+        return (await system.client.get_result(invocation_id)).value()
+
+    async def kinds(invocation_id: str) -> list[str]:
+        found = await system.client.get(invocation_id)
+        return [it.step_type for it in found.journal]
+
+    await employ(system, generations[1])
+    old, oldest = await begun(1), await begun(1)
+    await employ(system, generations[2])
+    assert await end(old) == ["begin", "version 2"]
+    assert await kinds(old) == ["RUN:begin", "SIGNAL:go", "RUN:tell"]
+    patched, both = await begun(2), await begun(2)
+    assert await kinds(patched) == ["RUN:begin", "PATCH:tax", "RUN:tax", "SIGNAL:go"]
+    assert await end(patched) == ["begin", "tax", "version 2"]
+    await employ(system, generations[3])
+    deprecated, rolled_back = await begun(3), await begun(3)
+    assert await end(both) == ["begin", "tax", "version 3"]
+    marked = ["RUN:begin", "DEPRECATED_PATCH:tax", "RUN:tax", "SIGNAL:go"]
+    assert await kinds(deprecated) == marked
+    # Deprecated too early: what runs without the change is held, and goes on with both branches.
+    await system.client.signal(oldest, "go")
+    result = await system.client.get_result(oldest)
+    assert result.status == "paused"
+    assert result.failure is not None
+    assert "both branches of ctx.patched('tax')" in result.failure.message
+    await employ(system, generations[4])
+    assert await end(deprecated) == ["begin", "tax", "version 4"]
+    await employ(system, generations[2])
+    await system.client.resume(oldest)
+    assert (await system.client.get_result(oldest)).value() == ["begin", "version 2"]
+    assert await end(rolled_back) == ["begin", "tax", "version 2"]

@@ -32,11 +32,13 @@ from durable_server.core.entry_kinds import EntryKind
 from durable_server.core.messages import MESSAGE_NUMBERS, CancelInvocation
 from durable_server.core.model import (
     UNNUMBERED,
+    Deployment,
     Failure,
     Handler,
     HandlerKind,
     Invocation,
     RetryPolicy,
+    Route,
 )
 from durable_server.core.outcomes import (
     failure_outcome,
@@ -55,7 +57,8 @@ from durable_server.core.records import (
 )
 
 _NAMED: dict[str, type[Any]] = {it.__name__: it for it in NUMBERS} | {
-    it.__name__: it for it in (FailedStep, Failure, Handler, RetryPolicy, *MESSAGE_NUMBERS)
+    it.__name__: it
+    for it in (Deployment, FailedStep, Failure, Handler, RetryPolicy, Route, *MESSAGE_NUMBERS)
 }
 _SHORT = {
     "awakeable_id": "awakeable",
@@ -271,8 +274,10 @@ class _Reader:
             hint = next(it for it in get_args(hint) if it is not type(None))
         if get_origin(hint) is tuple:
             item = get_args(hint)[0]
+            if item is str:
+                return tuple(name for name, _ in self._pairs(str, str))
             named = hasattr(item, "_fields") or get_origin(item) in (Union, types.UnionType)
-            return self._named_tuple() if named else self._pairs(get_args(item)[1])
+            return self._named_tuple() if named else self._pairs(*get_args(item))
         if hint.__name__ in _NAMED:
             return self.named()
         word = self._word()
@@ -291,10 +296,10 @@ class _Reader:
             values.append(self.named())
         return tuple(values)
 
-    def _pairs(self, hint: Any) -> tuple[tuple[str, Any], ...]:
+    def _pairs(self, key: Any, hint: Any) -> tuple[tuple[Any, Any], ...]:
         self._take("{")
         pairs = []
         while not self._skip("}"):
-            name = self._word()
+            name = key(self._word())
             pairs.append((name, self._typed(hint) if self._skip("=") else None))
         return tuple(pairs)

@@ -28,6 +28,7 @@ from durable_server.core.partition import Partition
 from durable_server.core.records import (
     AwakeableResolved,
     CancelAsked,
+    Continued,
     EntryRecorded,
     Finished,
     HandlerRegistered,
@@ -48,6 +49,7 @@ from durable_server.log.interface import Position
 from durable_server.processor.clock import LogTime, VirtualClock
 from durable_server.processor.committer import Committer
 from durable_server.store.sqlite import SqliteStore
+from tests.support.outboxes import outbox
 
 ROOTS = ("0001" + "0" * 28, "6001" + "0" * 28, "c001" + "0" * 28)
 UNKNOWN = "9999" + "9" * 28
@@ -84,6 +86,7 @@ PROGRAM = (
     "AWAKEABLE",
 )
 CLIENTS = ("finish", "suspend", "cancel", "signal", "resolve", "remove", "invoke", "restart")
+OTHERS = (*CLIENTS, "continue")
 SEEDS = 20
 REQUESTS = 120
 """How many requests each seed draws."""
@@ -93,7 +96,7 @@ def draw(chance: random.Random) -> Request:
     """Draws a request; half of all are about one of a few invocations, so that they meet."""
     subject = chance.randrange(chance.choice((4, 30)))
     numbers = (chance.randrange(chance.choice((4, 30))), chance.randrange(12), chance.randrange(2))
-    what = chance.choice((*PROGRAM, *PROGRAM, *CLIENTS))
+    what = chance.choice((*PROGRAM, *PROGRAM, *OTHERS))
     return Request(what, subject, *numbers, chance.random() < 0.5)
 
 
@@ -121,8 +124,12 @@ class System:
         return committer
 
     def restart(self, index: int) -> None:
-        """Makes a partition anew from its store."""
+        """Makes a partition anew from its store, which knows all that the memory knew."""
+        before = self.committers[index].partition.invocations
         self.committers[index] = self._committer(index)
+        after = self.committers[index].partition.invocations
+        for invocation_id, it in after.items():
+            assert before[invocation_id] == it
 
     def close(self) -> None:
         for store in self.stores:
@@ -138,12 +145,15 @@ class System:
         """Applies a batch and stores it."""
         self._sequence += 1
         body = encode(Batch(1000, records))
-        self.committers[index].replay(Position(self._sequence, 1, 0), body)
+        replaying = self.committers[index].replay(Position(self._sequence, 1, 0), body)
+        # It only gives other tasks their turns, and there are none.
+        for _ in replaying.__await__():
+            pass
 
     # Messages.
 
     def outbox(self, index: int) -> list[OutboxMessage]:
-        return self.stores[index].recover().outbox
+        return outbox(self.stores[index])
 
     def deliver(self, source: int, destination: int, skipped: int, size: int) -> None:
         """Delivers up to `size` of the messages that are not confirmed, except the first `skipped`."""
@@ -191,7 +201,7 @@ class System:
         running = self._running(subject)
         if running is None:
             return
-        index = len(running.recorded)
+        index = running.first_index + len(running.recorded)
         other = [*self.known, UNKNOWN][request.other % (len(self.known) + 1)]
         text = TEXTS[request.second % 2]
         fields: dict[str, Any] = {}
@@ -235,6 +245,8 @@ class System:
             case "finish":
                 running = self._running(subject)
                 return None if running is None else Finished(subject, running.attempt, text)
+            case "continue":
+                return self._continued(subject, request, text)
             case "suspend":
                 if found is None:
                     return None
@@ -254,6 +266,15 @@ class System:
                 if made not in self.known and found is not None and found.state in SETTLED:
                     self.known.append(made)
                 return Restarted(made, subject)
+
+    def _continued(self, subject: str, request: Request, text: bytes) -> Record | None:
+        """Continues as new, with all that has completed or with nothing of it."""
+        running = self._running(subject)
+        if running is None:
+            return None
+        seen = running.completions if request.flag else 0
+        next_index = running.first_index + len(running.recorded) + request.first % 2
+        return Continued(subject, running.attempt, text, seen, next_index)
 
     def _waits(self, running: Invocation, *, still_open: bool) -> list[int]:
         """Returns the indexes of the entries that a program may give up."""
@@ -305,6 +326,7 @@ class System:
         return (
             *(it.state, it.handler, it.key, it.input, self._label(it.parent), it.attempt),
             *(journal, waiters, kept, self._named(it.outcome), bool(it.cancel_ms)),
+            *(it.run, it.first_index),
         )
 
     def _label(self, invocation_id: str) -> str:
@@ -408,4 +430,20 @@ def test_an_early_awakeable_beyond_the_limit_is_refused() -> None:
     system.apply(1, *(AwakeableResolved(it, b"") for it in names[:limit]))
     answer = _answer(system, ResolveAwakeable(names[limit], b"", ROOTS[0], 0))
     assert LIMIT_REACHED.encode() in answer
+    system.close()
+
+
+def test_a_value_that_the_other_partition_has_refused_reaches_nobody() -> None:
+    system = System(3)
+    signal = SendSignal(ROOTS[1], "go", b"", ROOTS[0], 0, "value: is no number")
+    name = next(it for it in map(str, range(99)) if ids.awakeable_partition(it, 3) == 1)
+    resolution = ResolveAwakeable(name, b"", ROOTS[0], 0, "value: is no number")
+    for message in (signal, resolution):
+        answer = _answer(system, message)
+        assert b"durable.InvalidValue" in answer
+        assert b"value: is no number" in answer
+    root = system.find(ROOTS[1])
+    assert root is not None
+    assert root.signals == ()
+    assert system.stores[1].awakeable(name) is None
     system.close()

@@ -15,6 +15,7 @@ from durable_server.core.outcomes import (
     NULL_OUTCOME,
     failure_outcome,
     names_outcome,
+    read_value,
     terminal_outcome,
     text_outcome,
     value_outcome,
@@ -49,7 +50,8 @@ def test_what_is_not_in_the_table_is_an_error(state: State, event: Event) -> Non
 def test_each_kind_of_entry_has_its_facts_and_a_way_to_be_completed() -> None:
     assert set(KINDS) == set(EntryKind)
     for kind, facts in KINDS.items():
-        assert (facts.by_worker or facts.is_timer) == (kind not in ENTRY_RULES), kind
+        alone = facts.by_worker or facts.is_timer or facts.at_once
+        assert alone == (kind not in ENTRY_RULES), kind
 
 
 def test_the_numbers_are_those_of_the_protos() -> None:
@@ -120,6 +122,27 @@ def test_what_the_rules_write_is_what_the_protos_read() -> None:
     assert read(value_outcome(None)) == payload_pb2.Outcome()
     failure = payload_pb2.Failure(type="T", message="m" * 300, terminal=True)
     assert read(failure_outcome("T", "m" * 300)).failure == failure
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 300, 70_000])
+def test_the_rules_read_the_values_that_the_protos_write(size: int) -> None:
+    payload = payload_pb2.Payload(content_type="text/plain", data=b"x" * size)
+    payload.metadata["codec"] = "none"
+    outcome = payload_pb2.Outcome(value=payload).SerializeToString()
+    assert read_value(outcome) == ("text/plain", payload.data)
+
+
+def test_the_rules_pass_over_what_a_newer_proto_writes() -> None:
+    newer = b"\x28\xff\x01" + b"\x31" + bytes(8) + b"\x3d" + bytes(4) + b"\x82\x01\x02no"
+    payload = newer + payload_pb2.Payload(data=b"7").SerializeToString() + newer
+    outcome = newer + value_outcome(payload) + newer
+    assert payload_pb2.Outcome.FromString(outcome).value.data == b"7"
+    assert read_value(outcome) == ("", b"7")
+
+
+def test_an_outcome_without_a_value_has_none_to_read() -> None:
+    assert read_value(failure_outcome("T", "m")) is None
+    assert read_value(b"") is None
 
 
 def test_an_awakeable_id_may_name_its_invocation() -> None:

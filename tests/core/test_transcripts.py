@@ -32,6 +32,7 @@ from durable_server.core.partition import Partition
 from durable_server.core.records import NUMBERS, Received, Record
 from durable_server.log.interface import Position
 from durable_server.store.sqlite import SqliteStore
+from tests.support.outboxes import outbox
 
 from .notation import (
     read,
@@ -46,9 +47,12 @@ from .notation import (
 DATA = Path(__file__).parent / "testdata"
 PLAIN = (
     *("failures", "completions", "wake_ms", "expire_ms"),
-    *("lock_place", "cancel_number", "deadline_ms"),
+    *("lock_place", "cancel_number", "deadline_ms", "source_index"),
+    *("run_ms", "first_index", "completions_before", "signals_before"),
 )
 """Numbers of an invocation that are shown unless they are 0."""
+PLACES = ("build", "source", "seed_id")
+"""Other facts of an invocation that are shown if it has them."""
 COMPLETION = {0: "open", UNNUMBERED: "unnumbered"}
 
 
@@ -57,6 +61,10 @@ def show_invocation(it: Invocation) -> str:
     if it.worker_id:
         parts.append(f"worker={it.worker_id}")
     parts += [f"{name}={value}" for name in PLAIN if (value := getattr(it, name))]
+    if it.run > 1:
+        parts.append(f"run={it.run}")
+    parts += [f"{name}={value}" for name in PLACES if (value := getattr(it, name))]
+    parts += [name for name in ("pinned", "repinned") if getattr(it, name)]
     if it.pause_reason:
         parts.append(f"pause_reason={it.pause_reason!r}")
     for failures in it.step_failures:
@@ -84,10 +92,16 @@ def show_changes(changes: Changes) -> Iterator[str]:
     for name in ("created", "changed"):
         if numbers := getattr(changes, name):
             yield " ".join([name, *(f"#{it}" for it in sorted(numbers))])
+    for number in sorted(changes.journals_removed):
+        yield f"journal removed #{number}"
+    for number, given in changes.inputs.items():
+        yield f"input #{number} {write_outcome(given or b'')}"
     for number, row in changes.entries:
         yield f"entry #{number} {write_fields(row)}"
     for ended in changes.completions:
         yield f"completion #{ended.number} {write_fields(ended, without='number')}"
+    for number, attempt in changes.attempts:
+        yield f"attempt #{number} {write_fields(attempt)}"
     for handler, _ in changes.handlers:
         yield f"handler {handler.name}"
     for awakeable_id, awakeable in changes.awakeables.items():
@@ -106,6 +120,10 @@ def show_changes(changes: Changes) -> Iterator[str]:
         yield f"state {write_scope(owner)} {cleared}{write_pairs(change.values)}"
     for number in changes.removed.values():
         yield f"removed #{number}"
+    for build_id, deployment in changes.deployments.items():
+        yield f"build id={build_id} removed" if deployment is None else write(deployment)
+    for handler, route in changes.routes.items():
+        yield f"route {handler} removed" if route is None else write(route)
     for destination, sequence, message in changes.outbox:
         yield f"outbox {destination}/{sequence} {write(message)}"
     for destination, sequence in changes.acknowledged.items():
@@ -240,15 +258,21 @@ def _result(where: tuple[int, int], records: list[Record], size: int) -> tuple[o
     journals = [store.journal(number) for number in range(1, partition.last_number + 1)]
     shown = sorted(show_invocation(it) for it in partition.invocations.values())
     stored = [
-        (store.load(it.id), store.awakeables(it.id), store.state(it.state_owner))
+        (
+            *(store.load(it.id), store.attempts(it.number), store.awakeables(it.id)),
+            store.state(it.state_owner),
+        )
         for it in partition.invocations.values()
     ]
-    recovered, counts = store.recover(), store.counts()
+    recovered, counts, sent = store.recover(), store.counts(), outbox(store)
     store.close()
     assert (recovered.sent, recovered.seen) == (partition.sent, partition.seen)
+    assert {it.build_id: it for it in recovered.deployments} == partition.deployments
+    assert {it.handler: it for it in recovered.routes} == partition.routes
     return (
         *(replies, effects, shown, journals, partition.lock_queues, partition.endings),
-        *(stored, counts, recovered.sent, recovered.seen, recovered.outbox),
+        *(stored, counts, recovered.sent, recovered.seen, sent),
+        *(partition.deployments, partition.routes),
     )
 
 

@@ -53,6 +53,8 @@ INVOKE = invocation_pb2.ENTRY_KIND_INVOKE
 CANCEL = invocation_pb2.ENTRY_KIND_CANCEL
 RESOLVE = invocation_pb2.ENTRY_KIND_RESOLVE
 SEND = invocation_pb2.ENTRY_KIND_SEND
+PATCH = invocation_pb2.ENTRY_KIND_PATCH
+DEPRECATED_PATCH = invocation_pb2.ENTRY_KIND_DEPRECATED_PATCH
 
 DONE = -1
 """Stands for the completion number of an entry that is complete when it is recorded and has none."""
@@ -106,6 +108,16 @@ class End(NamedTuple):
         return self.value
 
 
+class Run(NamedTuple):
+    """A run after the first one."""
+
+    number: int
+    begun_by: worker_pb2.Continued
+    completions_before: int
+    earlier: Sequence[Event]
+    """The boundaries of the runs before."""
+
+
 def start_message(
     workflow: Workflow[..., Any],
     args: Sequence[Any] = (),
@@ -113,13 +125,22 @@ def start_message(
     *,
     headers: dict[str, str] | None = None,
     version: str = "",
+    run: Run | None = None,
 ) -> worker_pb2.Start:
-    """Returns the Start of an attempt after these boundaries."""
+    """Returns the Start of an attempt after these boundaries of its run."""
     start = worker_pb2.Start(handler=workflow.name, random_seed=7, headers=headers, version=version)
     payload = workflow.encode_input(tuple(args), {})
+    earlier: Sequence[Event] = ()
+    start.run = 1
+    if run is not None:
+        start.run = run.number
+        start.first_index = run.begun_by.next_index
+        start.completions_before = run.completions_before
+        payload = run.begun_by.input if run.begun_by.HasField("input") else None
+        earlier = run.earlier
     if payload is not None:
         start.input.CopyFrom(payload)
-    for name, value in state_after(history).items():
+    for name, value in state_after([*earlier, *history]).items():
         start.state[name].CopyFrom(value)
     start.state_complete = True
     start.start_time.FromMilliseconds(CREATED_MS)
@@ -186,6 +207,9 @@ class World:
         self.workflow = workflow
         self.args = args
         self.history: list[Event] = list(history)
+        """The boundaries of the run."""
+        self.the_run: Run | None = None
+        """The run, if it is not the first one."""
         self.end: End | None = None
         self.attempt: Attempt
         self.attempt_number = 0
@@ -249,7 +273,7 @@ class World:
 
     def replay(self) -> Attempt:
         """Replays the whole journal once and returns the attempt, which should have ended."""
-        start = start_message(self.workflow, self.args, self.history)
+        start = start_message(self.workflow, self.args, self.history, run=self.the_run)
         attempt = Attempt(self.workflow, INVOCATION_ID, 99, start, self._environment)
         attempt.begin()
         return attempt
@@ -295,7 +319,7 @@ class World:
 
     def _start(self) -> None:
         self.attempt_number += 1
-        start = start_message(self.workflow, self.args, self.history)
+        start = start_message(self.workflow, self.args, self.history, run=self.the_run)
         start.step_failures.update(self.step_failures)
         self.attempt = Attempt(
             self.workflow, INVOCATION_ID, self.attempt_number, start, self._environment
@@ -360,6 +384,8 @@ class World:
         assert not self._sent, "something was sent after the end"
         if kind == "finished":
             self.end = ended(message.finished)
+        elif kind == "continued":
+            self._continue(message.continued)
         elif kind == "held":
             self.end = End("held", None, message.held.failure)
         else:
@@ -377,6 +403,25 @@ class World:
             else:
                 self._crash()
 
+    def _continue(self, continued: worker_pb2.Continued) -> None:
+        """Begins another run; what is open is dropped, and a request to cancel comes first."""
+        recorded = [it[0] for it in self.commands]
+        assert continued.next_index > max(recorded, default=-1)
+        assert continued.completion_number <= self._completions
+        number, earlier = 1, list(self.history)
+        if self.the_run is not None:
+            number, earlier = self.the_run.number, [*self.the_run.earlier, *self.history]
+        self.the_run = Run(number + 1, continued, self._completions, earlier)
+        cancelled = [it for it in self.history if isinstance(it, Cancelled)]
+        self.history.clear()
+        self._timers.clear()
+        self._outside.clear()
+        self.step_failures.clear()
+        if cancelled:
+            self._completions += 1
+            self.history.append(Cancelled(cancelled[0].reason, self._completions, self._now))
+        self._crash()
+
     def _record(self, entry: worker_pb2.EntryRecorded) -> None:
         assert entry.index not in {it[0] for it in self.commands}, f"{entry.index} recorded twice"
         self.step_failures.pop(entry.index, None)
@@ -388,7 +433,7 @@ class World:
             number = ack.completion_number = self._completions
         elif entry.kind == SLEEP:
             self._timers[entry.index] = self._now + _delay_ms(entry)
-        elif entry.kind in (SET_STATE, CLEAR_STATE):
+        elif entry.kind in (SET_STATE, CLEAR_STATE, PATCH, DEPRECATED_PATCH):
             number = DONE
         elif entry.kind in (GET_STATE, STATE_KEYS):
             assert entry.HasField("outcome"), "the whole state was there"

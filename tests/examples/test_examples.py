@@ -32,7 +32,9 @@ def environment() -> dict[str, str]:
     }
 
 
-def run(path: str, environment: dict[str, str], *arguments: str, code: int = 0) -> str:
+def run(
+    path: str, environment: dict[str, str], *arguments: str, code: int = 0, seconds: float = 100
+) -> str:
     """Runs an example to its end; returns its standard output."""
     ended = subprocess.run(
         [sys.executable, str(ROOT / "examples" / path / "main.py"), *arguments],
@@ -40,7 +42,7 @@ def run(path: str, environment: dict[str, str], *arguments: str, code: int = 0) 
         text=True,
         env=environment,
         check=False,
-        timeout=100,
+        timeout=seconds,
     )
     assert ended.returncode == code, ended.stderr
     return ended.stdout
@@ -292,6 +294,17 @@ def test_a_webhook_that_the_provider_signs(environment: dict[str, str], tmp_path
         check_webhook(run("webhook_payment", environment | there))
 
 
+def test_encrypted_values(environment: dict[str, str]) -> None:
+    assert run("encryption", environment).splitlines() == [
+        "🔑 A client with the codec reads: a cold",
+        "🔒 A client without it: value cannot be decoded: it is encoded"
+        " (application/x-durable-encrypted)",
+        "🔁 After a rotation, a new bill: a cough",
+        "🔁 and the old one: a cold",
+        '🧑 A person with the codec endpoint: {"account":"account of Eve","for":"a cut"}',
+    ]
+
+
 def test_invoking_over_rest(environment: dict[str, str]) -> None:
     curl, *answer = run("rest_invoke", environment).splitlines()
     assert re.fullmatch(
@@ -305,6 +318,24 @@ def test_many_at_once_with_progress(environment: dict[str, str]) -> None:
     assert "✅ Success: 2000" in out
     assert "❌ Failed: 0" in out
     assert "... and 1,997 more" in out
+
+
+@pytest.mark.timeout(240)
+def test_each_wrong_credential_is_refused(environment: dict[str, str]) -> None:
+    lines = run("secure", environment, seconds=220).splitlines()
+    cases = [it for it in lines if it[0] in "✅❌"]
+    assert lines[-1] == f"{len(cases)} of {len(cases)} were answered as they should be"
+    assert {it.split()[0] for it in cases} == {"✅"}
+    assert sum("permitted" in it for it in cases) == 5
+    assert any("revoked" in it and "refused" in it for it in cases)
+
+
+@pytest.mark.timeout(300)
+def test_nothing_is_held_or_lost_when_the_code_changes(environment: dict[str, str]) -> None:
+    lines = run("deploy", environment, seconds=280).splitlines()
+    assert not [it for it in lines if it.startswith("❌")]
+    assert sum(it.startswith("✅") for it in lines) == 20
+    assert lines[-1] == "✅ Nothing was held, nothing was lost"
 
 
 def test_a_node_of_a_cluster_is_killed(environment: dict[str, str]) -> None:
@@ -413,7 +444,9 @@ def test_approval_through_the_client(decision: str, end: str, environment: dict[
     assert out.splitlines()[-1] == end
 
 
-@pytest.mark.parametrize("path", [*(path for path, _ in EXAMPLES), "approval_workflow", "cluster"])
+@pytest.mark.parametrize(
+    "path", [*(path for path, _ in EXAMPLES), "approval_workflow", "cluster", "deploy", "secure"]
+)
 def test_each_has_a_page_that_names_its_command(path: str) -> None:
     page = (ROOT / "examples" / path / "README.md").read_text()
     (command,) = re.findall(r"Run it: `make (run-[a-z-]+)`", page)

@@ -14,6 +14,7 @@ from typing import Any
 from durable_server.log import batch, frame
 from durable_server.store.interface import Filter, Order
 from durable_server.store.sqlite import SqliteStore
+from tests.support.outboxes import outbox
 
 RENAMED: dict[str, str] = {}
 """The present name of a type, or of a field, by what it is in recordings: `Type` or `Type.field`."""
@@ -34,10 +35,11 @@ def store_facts(path: Path) -> Any:
     invocations = {it: store.load(it) for it in pages(store, Filter(), Order())}
     awakeables = {it.id: it for id_ in invocations for it in store.awakeables(id_)}
     found = {
-        "recovered": store.recover(),
+        "recovered": plain(store.recover()) | {"outbox": outbox(store)},
         "handlers": store.handlers(),
         "invocations": invocations,
         "journals": {it.id: store.journal(it.number) for it in invocations.values() if it},
+        "attempts": {it.id: store.attempts(it.number) for it in invocations.values() if it},
         "states": {
             it.state_owner: store.state(it.state_owner) for it in invocations.values() if it
         },

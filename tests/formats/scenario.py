@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from durable_proto.v1 import payload_pb2
+from durable_server import __version__
 from durable_server.core import ids
 from durable_server.core.entry_kinds import EntryKind
+from durable_server.core.levels import FORMAT_LEVEL
 from durable_server.core.limits import Limits
 from durable_server.core.model import (
     Failure,
@@ -39,21 +41,29 @@ from durable_server.core.records import (
     AttemptReleased,
     AwakeableExpired,
     AwakeableResolved,
+    BuildDrained,
+    BuildPromoted,
+    BuildRolledBack,
     CancelAsked,
+    Continued,
+    DeploymentRegistered,
     EntryRecorded,
     FailedStep,
     Finished,
     HandlerRegistered,
     Invoked,
+    LevelRaised,
     PauseAsked,
     Received,
     Record,
     Removed,
+    Repinned,
     Restarted,
     Resumed,
     Signalled,
     StateEdited,
     SuspendAsked,
+    WebhookRevoked,
 )
 from durable_server.core.replies import Reply, Seen
 from durable_server.core.restart import restart_id
@@ -63,6 +73,7 @@ from durable_server.processor.clock import VirtualClock
 from durable_server.processor.errors import ProcessorEndedError
 from durable_server.processor.loop import Processor
 from durable_server.processor.router import Router
+from durable_server.processor.schema_check import check_received
 from durable_server.processor.shares import Holding
 from durable_server.processor.workers import Workers
 from durable_server.store.sqlite import SqliteStore
@@ -92,6 +103,7 @@ _HANDLERS = (
     Handler("once", retry=RetryPolicy(max_attempts=1, pause_when_exhausted=False)),
     Handler("held", retry=RetryPolicy(max_attempts=1)),
     Handler("timed", timeout_ms=5_000),
+    Handler("steady", pinned=True),
     Handler("cart.add", HandlerKind.OBJECT_EXCLUSIVE),
     Handler("cart.view", HandlerKind.OBJECT_SHARED),
 )
@@ -188,6 +200,8 @@ class System:
         worker = workers.expect(worker_id)
         worker.share = Holding(1000)
         worker.handlers = {handler.name: version for handler in _HANDLERS}
+        worker.build_id = f"build-{version}"
+        worker.pinned = {handler.name for handler in _HANDLERS if handler.pinned}
         workers.connect(worker, _WorkerEnd(), self.clock.now_ms())
         for processor in self._processors:
             processor.inputs.wake()
@@ -196,7 +210,8 @@ class System:
     async def _deliver(self, destination: int, received: Received) -> int:
         if self._cut:
             raise ProcessorEndedError("the other partition is away")
-        reply = await self._processors[destination].inputs.propose(received)
+        processor = self._processors[destination]
+        reply = await processor.inputs.propose(await check_received(processor, received))
         assert isinstance(reply, Seen)
         return reply.sequence
 
@@ -237,8 +252,10 @@ class System:
 
     def _home(self, record: Record) -> Processor:
         match record:
-            case AwakeableResolved() | AwakeableExpired():
+            case AwakeableResolved() | AwakeableExpired() | WebhookRevoked():
                 return self._router.for_awakeable(record.awakeable_id)
+            case DeploymentRegistered() | BuildPromoted() | BuildRolledBack() | BuildDrained():
+                return self._router.for_builds()
             case StateEdited():
                 return self._router.for_object(record.owner.partition("\0")[2])
             case _:
@@ -295,7 +312,7 @@ class System:
         """Records the next journal entry of an invocation that runs; returns its index."""
         self.check(invocation_id, State.RUNNING)
         found = self.find(invocation_id)
-        index = len(found.recorded)
+        index = found.first_index + len(found.recorded)
         record = EntryRecorded(invocation_id, found.attempt, index, kind, name, **fields)
         await self.do(record)
         return index
@@ -330,6 +347,7 @@ class System:
         """Runs the scenario; returns the recording of each partition."""
         await self.lead("first", "w1", "1")
         await self.register(*_HANDLERS)
+        await self._builds()
         await self._expiry()
         await self._steps()
         await self._failures()
@@ -344,6 +362,7 @@ class System:
         await self._takeover()
         await self._objects()
         await self._restarts()
+        await self._runs()
         await self._unfinished()
         await self._between_partitions()
         for processor in self._processors:
@@ -357,6 +376,23 @@ class System:
             facts = {"log": log_facts(frames), "store": store_facts(path)}
             found.append(PartitionRecording(frames, middle[index], end[index], facts))
         return found
+
+    async def _builds(self) -> None:
+        """Builds that are registered, promoted, rolled back, drained and forgotten."""
+        names = tuple(it.name for it in _HANDLERS)
+        await self.do(*(DeploymentRegistered(f"old-{it}", ("old",)) for it in range(200)))
+        await self.do(DeploymentRegistered("build-0", ("held",), ("old-0",)))
+        await self.do(DeploymentRegistered("build-1", names))
+        await self.do(DeploymentRegistered("build-0", ("held", "once", "timed")))
+        who = ("try it", "ann")
+        await self.do(BuildPromoted("build-1", ("held",), 30, False, *who, "promote-1"))
+        await self.do(BuildPromoted("build-1", ("once",), reason="why"))
+        await self.do(BuildRolledBack("build-1", ("held",), *who, "back-1"))
+        await self.do(BuildPromoted("build-1", ("held",), automatic=True))
+        await self.do(BuildPromoted("build-1", ("timed",), 100, False, *who, "promote-2"))
+        await self.do(BuildDrained("build-0", True, *who))
+        await self.do(BuildDrained("old-199"))
+        await self.do(BuildDrained("old-199", False))
 
     async def _expiry(self) -> None:
         """Retention removes what has ended, and outcomes that nobody has waited for."""
@@ -502,6 +538,9 @@ class System:
             await self.entry(it, EntryKind.AWAKEABLE, own, renew=True)
             await self.do(AwakeableResolved(own, outcome("4"), 100, "resolve-2"))
             await self.do(AwakeableResolved(own, outcome("5"), 100, "resolve-3"))
+            await self.do(WebhookRevoked(own, f"{own}#1", 50, 60))
+            await self.do(AwakeableResolved(own, outcome("6"), webhook_id=f"{own}#1"))
+            await self.do(WebhookRevoked(self.new_awakeable(third)))
             early = self.new_awakeable(third)
             await self.do(AwakeableResolved(early, outcome("6"), request_id="resolve-4"))
             await self.entry(it, EntryKind.AWAKEABLE, early)
@@ -540,9 +579,17 @@ class System:
         claimed = await self.invoke(0)
         await self.entry(claimed, EntryKind.AWAKEABLE, self.new_awakeable(2))
         await self.finish(claimed)
+        typed = self.new_awakeable(2)
+        await self.entry(claiming, EntryKind.AWAKEABLE, typed, schema='{"type":"number"}')
+        await self.entry(signal, EntryKind.SIGNAL, "size", schema='{"type":"number"}')
+        await self._quiet()
+        wrong = await self.invoke(0)
+        await self.entry(wrong, EntryKind.RESOLVE, "size", argument=payload('"big"'), target=signal)
+        await self.entry(wrong, EntryKind.RESOLVE, typed, argument=payload('"big"'))
         await self._quiet()
 
         self._cut = True
+        await self.do(DeploymentRegistered(f"build-{next(self._numbers)}", ("order",)))
         it = await self.invoke(0, service="shop", headers=(("tenant", "red"),), priority=2)
         await self.entry(it, EntryKind.INVOKE, "cart.add", **cart)
         await self.entry(it, EntryKind.SEND, "cart.add", **cart, delay_ms=500)
@@ -576,8 +623,25 @@ class System:
         await self.entry(waiting, EntryKind.SLEEP, delay_ms=60_000)
         await self.suspend(waiting)
         running = await self.invoke(0)
+        pinned, moved, free = [await self.invoke(0, "steady") for _ in range(3)]
+        for it in (pinned, moved, free):
+            await self.step(it)
+            await self.do(AttemptReleased(it, 1))
+            await self.do(PauseAsked(it))
+            await self.do(AttemptPaused(it, 2))
         await self.lead("second", "w2", "2")
+        await self.do(DeploymentRegistered("build-2", tuple(it.name for it in _HANDLERS)))
+        await self.do(BuildPromoted("build-2", ("once", "timed")))
+        for it in (pinned, moved, free):
+            await self.do(Resumed(it))
+            self.check(it, State.PENDING)  # no worker of its build is there
+        await self.do(Repinned(moved, "build-2", "it fits", "ann", "repin-1"))
+        await self.do(Repinned(free, ""))
+        self.check(moved, State.RUNNING)
+        self.check(free, State.RUNNING)
         await self.register(_HANDLERS[0]._replace(version="2", description="Takes orders."))
+        for processor in self._processors:
+            await processor.inputs.propose(LevelRaised(FORMAT_LEVEL, __version__))
         await self.do(AttemptReleased(running, 1, lost=True, chance=0.75))
         self.check(running, State.RUNNING)
         await self._move(61_000)
@@ -600,7 +664,9 @@ class System:
             self.check(adding[2], State.PENDING)
             other = object_scope("cart", self.new_key(third))
             await self.do(StateEdited(other, (("n", payload("5")),)))
-            await self.do(StateEdited(other, (("n", payload("6")),), clear_all=True))
+            await self.do(
+                StateEdited(other, (("n", payload("6")),), clear_all=True, request_id="e1")
+            )
 
     async def _on_key(self, third: int, handler: str, key: str) -> str:
         return await self.invoke(third, handler, key=key)
@@ -619,6 +685,34 @@ class System:
         await self.do(Restarted(again, source, 3, payload('"other"')))
         self.check(again, State.RUNNING)
         await self.finish(again)
+        fork = restart_id(source, "r3")
+        edited = ((0, outcome('"edited"')),)
+        await self.do(Restarted(fork, source, 2, outcomes=edited, while_running=True))
+        self.check(fork, State.RUNNING)
+
+    async def _runs(self) -> None:
+        """Programs that ask for patches and continue as new."""
+        for third in range(3):
+            it = await self.invoke(third, "order")
+            await self.entry(it, EntryKind.PATCH, "add-tax")
+            await self.entry(it, EntryKind.DEPRECATED_PATCH, "old-tax")
+            await self.do(Signalled(it, "go", outcome("1")))
+            await self.entry(it, EntryKind.SIGNAL, "go")
+            await self.do(Signalled(it, "later", outcome("2")))
+            read, unread = self.new_awakeable((third + 1) % 3), self.new_awakeable((third + 1) % 3)
+            for name in (read, unread, f"{it}-5", f"{it}.named"):
+                await self.entry(it, EntryKind.AWAKEABLE, name)
+            await self.do(AwakeableResolved(read, outcome("3")))
+            await self.entry(it, EntryKind.SET_STATE, "round", argument=payload("1"))
+            await self.entry(it, EntryKind.SLEEP, delay_ms=1_000)
+            found = self.find(it)
+            given = (found.completions, found.first_index + len(found.recorded))
+            await self.do(Continued(it, found.attempt, payload('"next"'), *given))
+            self.check(it, State.RUNNING)
+            await self.step(it, "in the second run")
+            await self.entry(it, EntryKind.AWAKEABLE, unread)
+            await self._move(2_000)
+            await self.do(Restarted(restart_id(it, "r4"), it, 11, while_running=True))
 
     async def _unfinished(self) -> None:
         """What is pending at the end, in each lifecycle state."""

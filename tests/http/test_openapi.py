@@ -41,4 +41,4 @@ async def test_a_failure_may_have_any_code_that_its_handler_chose(web: Web) -> N
         schema = answers[code]["content"]["application/json"]["schema"]
         assert [it["$ref"].rpartition("/")[2] for it in schema["anyOf"]] == ["Invoked", "Error"]
     other = document["paths"]["/api/workflows/{invocation_id}"]["get"]["responses"]
-    assert set(other) == {"200", "400", "403", "404", "429", "500", "501", "503", "504"}
+    assert set(other) == {"200", "400", "401", "403", "404", "429", "500", "501", "503", "504"}

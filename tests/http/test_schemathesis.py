@@ -34,6 +34,9 @@ max-stream-events = 2
 request-timeout = 60.0
 max-failures = 20
 
+[headers]
+Authorization = {bearer}
+
 [generation]
 database = "none"
 max-examples = {examples}
@@ -93,23 +96,30 @@ async def test_the_document_is_true(tmp_path: Path, caplog: pytest.LogCaptureFix
         http="127.0.0.1:0",
         data_dir=tmp_path / "data",
         limits=Limits(payload_bytes=64 * 1024, wait_seconds=1),
+        # With an administrator's token nothing is refused, and the routes of tokens and the audit work.
+        auth=True,
     )
     async with ControlPlane(config) as plane:
+        token = config.data_dir / "admin-token"
         command = durable("worker", "tests.http.flows", "--address", plane.address)
-        with running(command, tmp_path / "worker.log"):
+        environment = {"DURABLE_TOKEN_FILE": str(token)}
+        with running(command, tmp_path / "worker.log", environment=environment):
             await plane.router.any().workers.connected.wait()
-            said, code = await look(Web(plane.http_address), tmp_path)
+            said, code = await look(Web(plane.http_address), tmp_path, token.read_text().strip())
     print(said)
     assert code == 0, said
     assert not [it for it in caplog.records if it.levelno >= logging.ERROR]
 
 
-async def look(web: Web, folder: Path) -> tuple[str, int | None]:
+async def look(web: Web, folder: Path, token: str) -> tuple[str, int | None]:
     """Runs schemathesis; returns what it says and its exit code."""
+    bearer = f"Bearer {token}"
     ids = []
     for number in range(20):  # many: some will be cancelled and removed
         for handler, body in (("echo", {"a": 1}), ("wait", f"approval-{number}")):
-            answer = await web.post(f"/api/workflows/{handler}/invoke?async=true", body)
+            answer = await web.post(
+                f"/api/workflows/{handler}/invoke?async=true", body, authorization=bearer
+            )
             ids.append(answer.body["invocation_id"])
     document = (await web.get("/openapi.json")).body
     (folder / "openapi.json").write_text(json.dumps(closed(document)))
@@ -117,6 +127,7 @@ async def look(web: Web, folder: Path) -> tuple[str, int | None]:
     (folder / "schemathesis.toml").write_text(
         CONFIG.format(
             ids=json.dumps(ids),
+            bearer=json.dumps(bearer),
             examples=500 if is_long else 4,
             deterministic=json.dumps(not is_long),
         )

@@ -24,6 +24,7 @@ DEEP = strict_json.DEPTH
         (r'{"\ude00": 1}', "half of a surrogate pair in the string at line 1, column 2", 1),
         ("[1, NaN]", "is no JSON: NaN is not a JSON value at line 1, column 5", 0),
         ("[-Infinity]", "-Infinity is not a JSON value at line 1, column 2", 0),
+        ("1.6E666E66", "a number that is too large for a float at line 1, column 1", 1),
         ("[1e999]", "a number that is too large for a float at line 1, column 2", 1),
         ("[" + "9" * 5000 + "]", "a number of more than 1000 characters at line 1, column 2", 1),
         ("[0." + "9" * 5000 + "]", "a number of more than 1000 characters at line 1, column 2", 1),

@@ -48,6 +48,16 @@ async def anything(ctx: durable.Context) -> str:
     return (await given).decode()
 
 
+@durable.workflow
+async def several(ctx: durable.Context) -> Any:
+    """Hands out two URLs for one awakeable, one in its state under each name."""
+    paid = ctx.promise("paid")
+    for name in ("url", "other"):
+        webhook = await paid.webhook(expires_in=timedelta(hours=1))
+        ctx.set(name, [webhook.id, webhook.url])
+    return await paid
+
+
 @dataclass
 class Payment:
     amount: int
@@ -75,7 +85,7 @@ async def typed_payment(ctx: durable.Context) -> list[Any]:
 async def client(plane: ControlPlane) -> AsyncIterator[durable.AsyncClient]:
     """A client, and a worker that replays the journal at each await."""
     worker = durable.Worker(
-        plane.address, workflows=[payment, anything, typed_payment], suspend_after=0
+        plane.address, workflows=[payment, anything, several, typed_payment], suspend_after=0
     )
     running = asyncio.create_task(worker.run())
     await worker.ready()
@@ -135,6 +145,85 @@ async def test_a_workflow_hands_out_a_url_and_the_first_post_counts(
     assert (gone.code, gone.body["message"]) == (410, "what waited for this webhook has ended")
 
 
+async def two_webhooks(
+    client: durable.AsyncClient, invocation_id: str
+) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Waits for the webhooks of `several`; returns the id and the path of each."""
+    async for seen in client.watch(invocation_id):
+        del seen
+        state = await client.get_state(invocation_id=invocation_id)
+        if "other" in state:
+            found = [
+                (str(id_), "/webhooks/" + str(url).rpartition("/")[2])
+                for id_, url in (state["url"], state["other"])
+            ]
+            return found[0], found[1]
+    raise AssertionError("it ended without its URLs")
+
+
+async def test_a_revoked_url_is_as_if_it_had_never_been_made(
+    client: durable.AsyncClient, web: Web
+) -> None:
+    invocation_id = await client.invoke_async(several)
+    (first_id, first), (second_id, second) = await two_webhooks(client, invocation_id)
+    assert first_id != second_id
+    done = await client.revoke_webhook(first_id)
+    assert (done.awakeable_id, done.invocation_id) == (f"{invocation_id}.paid", invocation_id)
+    assert not done.resolved
+    never = await deliver(web, "/webhooks/" + "A" * 60)
+    for body in (BODY, b'"other"'):
+        refused = await deliver(web, first, body)
+        assert (refused.code, refused.body) == (404, never.body)
+    assert await client.revoke_webhook(first_id) == done
+    # The awakeable waits on, and its other URL works.
+    assert (await deliver(web, second)).code == 200
+    assert (await client.get_result(invocation_id)).value()["type"] == "paid"
+    late = await client.revoke_webhooks(f"{invocation_id}.paid")
+    assert late.resolved
+    assert (await deliver(web, second)).code == 404
+
+
+async def test_all_urls_of_an_awakeable_are_revoked_also_later_ones(
+    client: durable.AsyncClient, web: Web
+) -> None:
+    invocation_id = await client.invoke_async(several)
+    (_, first), (second_id, second) = await two_webhooks(client, invocation_id)
+    name = f"{invocation_id}.paid"
+    await client.revoke_webhook(second_id)
+    await web.post("/v1/webhooks:revoke", {"awakeable_id": name})
+    later = (await client.create_webhook(name)).url
+    for path in (first, second, "/webhooks/" + later.rpartition("/")[2]):
+        assert (await deliver(web, path)).code == 404
+    # Only webhooks are closed.
+    await client.resolve_awakeable(name, 7)
+    assert (await client.get_result(invocation_id)).value() == 7
+
+
+async def test_a_url_is_revoked_before_an_invocation_waits(
+    client: durable.AsyncClient, web: Web
+) -> None:
+    made = await client.create_webhook("order-7", expires_in=60)
+    path = "/webhooks/" + made.url.rpartition("/")[2]
+    await client.revoke_webhook(made.url)
+    assert (await deliver(web, path)).code == 404
+    await client.resolve_awakeable("order-7", 1)
+    assert (await deliver(web, path)).code == 404
+
+
+async def test_what_is_no_webhook_is_not_revoked(client: durable.AsyncClient, web: Web) -> None:
+    made = await client.create_webhook("order-8", expires_in=60)
+    forged = made.url.replace("/webhooks/", "/webhooks/A")
+    for wrong in (forged, "order-8", "#" + "0" * 24, "a" * 300 + "#" + "0" * 24):
+        with pytest.raises(durable.InvalidArgumentError) as caught:
+            await client.revoke_webhook(wrong)
+        assert wrong not in str(caught.value)
+    with pytest.raises(durable.NotFoundError):
+        await client.revoke_webhooks("0" * 32 + "-0")
+    for body in ({}, {"awakeable_id": "a", "webhook": made.id}):
+        assert (await web.post("/v1/webhooks:revoke", body)).code == 400
+    assert (await deliver(web, "/webhooks/" + made.url.rpartition("/")[2])).code == 200
+
+
 async def test_a_body_that_does_not_fit_is_refused_and_the_url_stays_good(
     client: durable.AsyncClient, web: Web
 ) -> None:
@@ -173,7 +262,9 @@ async def test_a_body_that_does_not_fit_is_refused_and_the_url_stays_good(
             break
     assert (await deliver(web, path, b'{"amount": 12}')).code == 200
     problems, amount = (await client.get_result(invocation_id)).value()
-    assert (problems, amount) == (["value: no Payment: negative"], 12)
+    (problem,) = problems
+    assert problem.endswith("value: no Payment: negative (read as Payment)")
+    assert amount == 12
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 
 class Answer(NamedTuple):
@@ -72,9 +72,10 @@ async def curl_code(url: str, *arguments: str) -> str:
     return output.decode()
 
 
-def _body(answer: IO[bytes]) -> Any:
+def _body(answer: Any) -> Any:
     data = answer.read()
-    return json.loads(data) if data else None
+    is_json = "json" in answer.headers.get("content-type", "json")
+    return (json.loads(data) if is_json else data.decode()) if data else None
 
 
 def _dump(body: Any) -> bytes:

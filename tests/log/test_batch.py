@@ -41,11 +41,15 @@ def test_every_kind_of_this_version_is_read() -> None:
     assert decode(encode(batch)) == batch
 
 
+async def _pass_over(_position: Position, _body: bytes) -> None:
+    pass
+
+
 async def test_a_leader_does_not_start_over_a_log_with_a_kind_that_it_does_not_know() -> None:
     stream = MemoryStream()
     newer, store = MemoryLog(stream), SqliteStore(":memory:")
     await newer.take_over(
-        Position(), lambda *_: None, lambda epoch: encode(Batch(1, [EpochStarted(epoch, "newer")]))
+        Position(), _pass_over, lambda epoch: encode(Batch(1, [EpochStarted(epoch, "newer")]))
     )
     await newer.append(NEWER_ENTRY)
     processor = build_processor(MemoryLog(stream), store, Limits(), WallClock(), Workers())

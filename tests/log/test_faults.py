@@ -44,7 +44,7 @@ class Leader:
         self.applied = Position()
         self.bodies: list[bytes] = []
 
-    def _apply(self, position: Position, body: bytes) -> None:
+    async def _apply(self, position: Position, body: bytes) -> None:
         assert position > self.applied
         self.applied = position
         self.bodies.append(body)
@@ -60,7 +60,7 @@ class Leader:
             position = await self.log.append(body)
         except (DeposedError, LogUnavailableError):
             return
-        self._apply(position, body)
+        await self._apply(position, body)
         acknowledged.append(body)
 
 

@@ -18,6 +18,7 @@ from durable_server.log.stream_creation import StreamConfigError
 from durable_server.nats.embedded import EmbeddedNats
 from durable_server.nats.endpoint import Endpoint, fixed
 
+from ..support.waiting import eventually
 from .proxy import Proxy, ProxyFault
 from .worlds import STREAM, SUBJECT, JetStreamWorld, lead
 
@@ -241,4 +242,32 @@ async def test_reading_a_long_log_keeps_order_and_size(jetstream: JetStreamWorld
         await log.append(body)
     assert (await lead(jetstream.leader())).bodies == [b"fence 1", *bodies, b"fence 2"]
     js = (await jetstream.client()).jetstream()
-    assert (await js.stream_info(STREAM)).state.consumer_count == 0
+
+    async def no_consumer() -> bool:
+        return (await js.stream_info(STREAM)).state.consumer_count == 0
+
+    await eventually(no_consumer)
+
+
+async def test_a_takeover_that_is_cancelled_in_a_long_read_ends_at_once(
+    jetstream: JetStreamWorld,
+) -> None:
+    """No answer of the server is waited for, because it may have died."""
+    log = jetstream.leader()
+    await lead(log)
+    for number in range(100):
+        await log.append(b"%d" % number)
+    reading = asyncio.Event()
+
+    async def deliver(_position: Position, _body: bytes) -> None:
+        reading.set()
+        await asyncio.Event().wait()
+
+    next_leader = jetstream.leader()
+    task = asyncio.ensure_future(next_leader.take_over(Position(), deliver, lambda _: b"fence"))
+    await reading.wait()
+    task.cancel()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert task.done()
+    await next_leader.close()

@@ -139,7 +139,7 @@ class Reader:
     def __init__(self) -> None:
         self.seen: list[tuple[Position, bytes]] = []
 
-    def deliver(self, position: Position, body: bytes) -> None:
+    async def deliver(self, position: Position, body: bytes) -> None:
         self.seen.append((position, body))
 
     @property

@@ -8,11 +8,13 @@ import re
 import socket
 import subprocess
 import urllib.error
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 import durable
@@ -25,7 +27,9 @@ from durable_server.log.memory import MemoryStream
 from durable_server.metrics.histogram import Histogram
 from durable_server.metrics.rpc_tally import RpcTally
 from durable_server.processor.workers import Workers
-from durable_server.prometheus import HANDLERS_MAX, OTHER, Exposition
+from durable_server.prometheus import BUILDS_MAX, HANDLERS_MAX, OTHER, Exposition
+from tests.support.external_nats import JETSTREAM, external_nats
+from tests.support.manual_worker import ManualWorker
 from tests.support.processes import control_plane, running, until
 from tests.support.processes import durable as command
 from tests.support.repository import ROOT
@@ -238,21 +242,34 @@ def series_of(path: str, prefix: str) -> set[str]:
 
 @pytest.fixture
 async def every_series(config: Config, tmp_path: Path) -> set[str]:
-    """The names of the series of a control plane of which each part has something to tell."""
-    snapshots = str(tmp_path / "snapshots")
-    config = replace(config, snapshots=snapshots, limits=Limits(trim_bytes=1))
-    async with (
-        ControlPlane(config) as plane,
-        durable.AsyncClient(plane.address, timeout=30) as client,
-    ):
+    """The names of the series of a node of a cluster of which each part has something to tell."""
+    async with AsyncExitStack() as stack:
+        nats = await stack.enter_async_context(external_nats(tmp_path / "nats", JETSTREAM))
+        config = replace(
+            config,
+            nats_url=nats.url,
+            node_listen="127.0.0.1:0",
+            partitions=2,
+            snapshots=str(tmp_path / "snapshots"),
+            limits=Limits(trim_bytes=1),
+            audit_log=True,
+        )
+        plane, _ = [
+            await stack.enter_async_context(
+                ControlPlane(replace(config, node=name, data_dir=tmp_path / name))
+            )
+            for name in ("a", "b")
+        ]
+        client = await stack.enter_async_context(durable.AsyncClient(plane.address, timeout=30))
         client.register(*flows.WORKFLOWS)
         await client.serve_handlers()
         await client.invoke(flows.child, "a")
 
-        async def has_a_snapshot() -> bool:
-            return "durable_snapshot_bytes" in (await scrape(plane)).names
+        async def leads_and_follows() -> bool:
+            names = (await scrape(plane)).names
+            return {"durable_snapshot_bytes", "durable_follower_lag"} <= names
 
-        await eventually(has_a_snapshot)
+        await eventually(leads_and_follows)
         return (await scrape(plane)).names
 
 
@@ -292,6 +309,54 @@ async def test_the_dashboard_queries_existing_series(every_series: set[str]) -> 
     assert {re.sub(r"_(bucket|sum|count)$", "", it) for it in used} >= families - {
         "durable_build_info", "durable_worker_sessions_total"
     }  # fmt: skip
+
+
+async def test_builds_and_what_waits_for_them(plane: ControlPlane) -> None:
+    @durable.workflow(versioning="pinned")
+    async def waits(ctx: durable.Context) -> None:
+        await ctx.awakeable("door")
+
+    async def stored(build: str, name: str = "durable_invocations_pinned") -> float:
+        return (await scrape(plane))(name, build=build)
+
+    async with durable.AsyncClient(plane.address, timeout=30) as client:
+        old = durable.Worker(plane.address, workflows=[waits], build_id="v1")
+        running = asyncio.create_task(old.run())
+        await old.ready()
+        started = await client.invoke_async(waits)
+        await eventually(lambda: stored("v1"))
+        assert await stored("v1", "durable_build_workers") == 1
+        old.stop()
+        await running
+        new = durable.Worker(plane.address, workflows=[waits], build_id="v2")
+        running = asyncio.create_task(new.run())
+        await new.ready()
+        await client.resolve_awakeable("door")
+        waiting = "durable_invocations_waiting_for_build"
+        await eventually(lambda: stored("v1", waiting))
+        assert await stored("v1", "durable_build_workers") == 0
+        assert await stored("v2", "durable_build_workers") == 1
+        assert await stored("v2", waiting) == 0
+        await client.repin(started, "v2")
+        await client.get_result(started)
+        assert await stored("v1", waiting) == await stored("v1") == await stored("v2") == 0
+        new.stop()
+        await running
+
+
+async def test_the_oldest_builds_share_a_name(
+    plane: ControlPlane, channel: grpc.aio.Channel
+) -> None:
+    for number in range(BUILDS_MAX + 2):
+        worker = ManualWorker(channel, f"worker-{number}")
+        worker.hello.build_id = f"build-{number}"
+        async with worker:
+            pass
+    samples = (await scrape(plane)).families["durable_build_workers"].samples
+    named = {it.labels["build"] for it in samples}
+    assert len(samples) == BUILDS_MAX + 1
+    assert {f"build-{BUILDS_MAX + 1}", "build-2", OTHER} <= named
+    assert not {"build-0", "build-1"} & named
 
 
 async def test_counters_do_not_go_down_when_a_partition_leaves(tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ async def test_one_trace_through_retries_a_crash_and_replays(
     numbers = sorted(number for handler, number in attempts if handler == "journey")
     assert numbers == list(range(1, len(numbers) + 1))
     assert {it.parent.span_id for it in attempts.values()} == {root.context.span_id}
+    assert all(it.attributes["durable.build_id"] == "b-1" for it in attempts.values())
     outcomes = [attempts["journey", number].attributes["durable.outcome"] for number in numbers]
     assert outcomes[:2] == ["failed", "failed"]
     assert outcomes[-1] == "finished"
@@ -138,7 +139,8 @@ async def test_one_trace_through_retries_a_crash_and_replays(
     }
     for step in steps:
         above = by_id[step.parent.span_id]
-        for name in ("durable.invocation_id", "durable.attempt", "durable.handler"):
+        for name in ("invocation_id", "attempt", "handler", "build_id"):
+            name = f"durable.{name}"
             assert step.attributes[name] == above.attributes[name]
     own = [it for it in steps if it.attributes["durable.handler"] == "journey"]
     own.sort(key=lambda it: it.start_time)
@@ -166,6 +168,7 @@ async def employ(address: str, service: str, suspend_after: float | None) -> asy
         workflows=flows.WORKFLOWS,
         services={"HelloService": service},
         suspend_after=suspend_after,
+        build_id="b-1",
     )
     task = asyncio.create_task(worker.run())
     await worker.ready()
@@ -196,6 +199,7 @@ async def test_the_callers_span_is_the_parent_and_its_header_wins(
     for call in (inside, other):
         assert call.parent.span_id == mine.get_span_context().span_id
     first, second = [it for it in spans.get_finished_spans() if it.kind is trace.SpanKind.CONSUMER]
+    assert first.attributes["durable.build_id"], "the worker has found it"
     assert first.parent.span_id == inside.context.span_id
     assert (first.context.trace_id, second.context.trace_id) == (
         inside.context.trace_id, int("a" * 32, 16),

@@ -125,6 +125,28 @@ async def test_a_call_that_nobody_answers_times_out(server: EmbeddedNats) -> Non
     asking.abort()
 
 
+async def test_a_call_without_an_answer_is_sent_again_until_one_comes(server: EmbeddedNats) -> None:
+    endpoint = await server.endpoint()
+    forgetful = await Connection.open(endpoint, name="forgetful")
+    heard: list[Message] = []
+
+    def answer_the_third(message: Message) -> None:
+        heard.append(message)
+        if len(heard) == 3:
+            forgetful.publish(message.reply, b"yes", b"unused")
+
+    _, inbox = forgetful.subscribe(answer_the_third)
+    await call_api(forgetful, "INFO", {}, 5)
+    asking = await Connection.open(endpoint, name="asking")
+    answer = await asking.call(inbox, b"hello", 30, b"NATS/1.0\r\n\r\n", again_seconds=0.05)
+    assert answer.payload == b"yes"
+    assert len({(it.payload, it.header, it.reply) for it in heard}) == 1
+    with pytest.raises(TimeoutError, match=r"no answer within 0\.2 s"):
+        await asking.call(inbox, b"again", 0.2, again_seconds=0.05)
+    forgetful.abort()
+    asking.abort()
+
+
 async def test_a_silent_peer_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that says hello and then nothing more, as behind a broken network."""
     monkeypatch.setattr("durable_server.nats.connection.PING_INTERVAL", 0.05)

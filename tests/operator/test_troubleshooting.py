@@ -41,9 +41,45 @@ def test_a_command_works(deployment: Deployment, tmp_path: Path, command: str) -
     deployment.cli("cancel", invocation_id, "--force")
 
 
-def test_quotations_are_in_the_code() -> None:
+def code_of_ours() -> str:
+    """The code, with the literals of each message joined."""
     said = [path.read_text() for room in ("sdk", "server") for path in (ROOT / room).rglob("*.py")]
-    code = re.sub(r'"\s+f?"', "", " ".join(said))
+    return re.sub(r'"\s+f?"', "", " ".join(said))
+
+
+def quotations(section: str) -> list[str]:
+    """The texts quoted in the first column of a section's tables, without metrics and commands."""
+    start = TEXT.index(f"\n## {section}\n") + 4
+    end = TEXT.find("\n## ", start)
+    cells = re.findall(r"^\| (?!You see|---)(.+?) \| ", TEXT[start:end], flags=re.M)
+    quoted = [it for cell in cells for it in re.findall(r"`([^`]+)`", cell)]
+    return [
+        it for it in quoted if not re.match(r"durable(_\w+|\b(?! dev)|$)|sum by|/health|--", it)
+    ]
+
+
+def test_each_line_about_a_cluster_is_in_the_code() -> None:
+    code = code_of_ours()
+    found = quotations("In a cluster")
+    assert len(found) > 30
+    wrong = [
+        piece
+        for text in found
+        for piece in re.split(r"\s*\.\.\.[ ,;:()]*", text)
+        if len(piece) > 1 and piece.rstrip(":,;(") not in code
+    ]
+    assert not wrong
+
+
+def test_each_metric_is_documented() -> None:
+    known = (ROOT / "docs/observability.md").read_text()
+    named = set(re.findall(r"\bdurable_[a-z_]+", TEXT))
+    assert len(named) > 8
+    assert {it for it in named if f"`{it}" not in known} == set()
+
+
+def test_quotations_are_in_the_code() -> None:
+    code = code_of_ours()
     quoted = ("held up the whole worker for", "is damaged", "was acknowledged", "is full")
     for words in (*quoted, "which was applied, is missing", "has no FORMAT file", "is in use by"):
         assert words in TEXT

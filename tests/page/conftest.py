@@ -18,6 +18,8 @@ from durable_server.app import ControlPlane
 
 from . import chromium, flows
 
+expect.set_options(timeout=30_000)
+
 
 class PageDriver:
     """Drives the page in a browser, and has a client of the same control plane."""
@@ -40,6 +42,18 @@ class PageDriver:
     def rows(self) -> Locator:
         """The rows of the list."""
         return self.page.locator("table.list tbody tr")
+
+    def node(self, name: str) -> Locator:
+        """The row of a node of the cluster."""
+        return self.page.locator(f"table.nodes tbody tr[data-key={name}]")
+
+    def partitions(self) -> Locator:
+        """The rows of the partitions of the cluster."""
+        return self.page.locator("table.partitions tbody tr")
+
+    def warnings(self) -> Locator:
+        """The warnings about the cluster, above every view."""
+        return self.page.locator("#warnings li")
 
     def button(self, name: str) -> Locator:
         """A button by its label."""
@@ -82,23 +96,34 @@ async def worker(plane: ControlPlane) -> AsyncIterator[durable.Worker]:
 async def driver(
     plane: ControlPlane, worker: durable.Worker, browser: Browser
 ) -> AsyncIterator[PageDriver]:
+    async with (
+        durable.AsyncClient(plane.address, timeout=30) as client,
+        driving(browser, f"http://{plane.http_address}", client) as made,
+    ):
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def driving(
+    browser: Browser, base: str, client: durable.AsyncClient
+) -> AsyncIterator[PageDriver]:
+    """Opens a window of its own; fails at its end if the console has an error of the page."""
     wrong: list[str] = []
 
     def listen(message: ConsoleMessage) -> None:
-        # The browser reports an answer of the API that is an error; the page shows it.
-        if "/v1/" not in message.location.get("url", ""):
+        # The browser reports an answer of the API, and of a codec endpoint, that is an error; the page
+        # shows it.
+        url = message.location.get("url", "")
+        if "/v1/" not in url and not url.endswith("/decode"):
             wrong.append(f"{message.type}: {message.text}")
 
-    async with contextlib.AsyncExitStack() as stack:
-        client = durable.AsyncClient(plane.address, timeout=30)
-        stack.push_async_callback(client.close)
-        context = await browser.new_context(
-            viewport={"width": 1280, "height": 800}, color_scheme="light"
-        )
-        stack.push_async_callback(context.close)
+    context = await browser.new_context(
+        viewport={"width": 1280, "height": 800}, color_scheme="light"
+    )
+    async with context:
         page = await context.new_page()
         page.set_default_timeout(20_000)
         page.on("console", listen)
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        yield PageDriver(f"http://{plane.http_address}", client, page)
+        yield PageDriver(base, client, page)
     assert wrong == []

@@ -11,7 +11,7 @@ HOSTILE = "<img src=x onerror=\"document.title='run'\">"
 """A text that runs where somebody takes it for HTML."""
 
 
-@durable.workflow
+@durable.workflow(versioning="pinned")
 async def greet(ctx: durable.Context, name: str) -> str:
     return await ctx.run("greet", lambda: f"Hello, {name}!")
 

@@ -7,6 +7,8 @@ The numbers differ from run to run; what the pictures show does not.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import tempfile
 from collections.abc import Coroutine
 from datetime import timedelta
@@ -18,6 +20,7 @@ from playwright.async_api import Browser, async_playwright, expect
 import durable
 from durable_server.app import ControlPlane
 from durable_server.config import Config
+from tests.cluster.processes import CLIENT, cluster
 
 from . import chromium
 
@@ -162,10 +165,41 @@ async def _session(browser_path: str, base: str, client: durable.AsyncClient) ->
     going_on.cancel()
 
 
+async def _cluster_session(browser_path: str, folder: Path) -> None:
+    """Takes the picture of a cluster, a node of which has been killed."""
+    async with contextlib.AsyncExitStack() as stack:
+        plant = await stack.enter_async_context(
+            cluster(folder, partitions=12, workers=0, http=True)
+        )
+        client = await stack.enter_async_context(plant.client())
+        worker = durable.Worker(plant.addresses(CLIENT), workflows=WORKFLOWS)
+        running = asyncio.create_task(worker.run())
+        stack.push_async_callback(asyncio.wait, {running})
+        stack.callback(worker.stop)
+        await worker.ready()
+        going_on = asyncio.create_task(_traffic(client))
+        stack.callback(going_on.cancel)
+        playwright = await stack.enter_async_context(async_playwright())
+        browser = await playwright.chromium.launch(
+            executable_path=browser_path, args=chromium.ARGUMENTS
+        )
+        page = await browser.new_page(viewport={"width": 1280, "height": 1000})
+        await page.goto(f"http://{plant.nodes['a'].http}/#/server")
+        await asyncio.sleep(20)  # the rates are drawn over the time that one looks
+        plant.nodes["b"].send(signal.SIGKILL)
+        await expect(page.locator("tr[data-key=b] .c-state")).to_contain_text(
+            "gone", timeout=30_000
+        )
+        await page.screenshot(path=IMAGES / "page-cluster.png")
+        await browser.close()
+
+
 async def main() -> None:
     path = chromium.find()
     if path is None:
         raise SystemExit("no Chromium here: install one, or name it in DURABLE_CHROMIUM")
+    with tempfile.TemporaryDirectory() as folder:
+        await _cluster_session(path, Path(folder))
     with tempfile.TemporaryDirectory() as folder:
         config = Config(listen="127.0.0.1:0", http="127.0.0.1:0", data_dir=Path(folder) / "data")
         async with ControlPlane(config) as plane, durable.AsyncClient(plane.address) as client:

@@ -46,6 +46,7 @@ async def test_handlers_workers_and_the_server(driver: PageDriver, plane: Contro
     row = page.locator("tbody tr[data-key=greet]")
     await expect(row.locator(".c-counts")).to_contain_text("completed 1")
     await expect(row.locator(".c-workers")).to_have_text("1")
+    await expect(row.locator(".c-policy")).to_contain_text("pinned to its build")
     await row.locator(".tally").click()
     await expect(driver.rows()).to_have_count(1)
     await page.get_by_role("link", name="Workers").click()
@@ -80,7 +81,14 @@ async def test_it_fits_a_phone(driver: PageDriver) -> None:
     await driver.client.options(key="k" * 200).invoke(flows.Box.put, "y" * 200)
     page = driver.page
     await page.set_viewport_size({"width": 390, "height": 844})
-    for place in ("", f"invocations/{invocation_id}", "handlers", "workers", "server"):
+    for place in (
+        "",
+        f"invocations/{invocation_id}",
+        "handlers",
+        "workers",
+        "deployments",
+        "server",
+    ):
         await driver.open(place)
         await expect(page.locator("main > *").first).to_be_visible()
         await expect(page.locator("#glance")).to_contain_text("worker")
@@ -91,7 +99,14 @@ async def test_it_fits_a_phone(driver: PageDriver) -> None:
 async def test_everything_has_a_name_for_those_who_do_not_see(driver: PageDriver) -> None:
     invocation_id = await driver.client.invoke_async(flows.expense, 10)
     page = driver.page
-    for place in ("", f"invocations/{invocation_id}", "handlers", "workers", "server"):
+    for place in (
+        "",
+        f"invocations/{invocation_id}",
+        "handlers",
+        "workers",
+        "deployments",
+        "server",
+    ):
         await driver.open(place)
         await expect(page.locator("h1")).to_be_attached()
         assert await page.evaluate(NAMELESS) == []

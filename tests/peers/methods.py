@@ -13,6 +13,7 @@ from durable_server.peers.interface import (
     PeerStream,
     PeerUnavailableError,
     Serve,
+    UnreadableError,
 )
 
 
@@ -28,6 +29,7 @@ class RecordedMethods:
             "Echo": self._echo,
             "Refuse": self._refuse,
             "Fail": self._fail,
+            "Parse": self._parse,
             "Wait": self._wait,
             "Vanish": self._vanish,
         }
@@ -58,6 +60,11 @@ class RecordedMethods:
 
     async def _fail(self, body: bytes) -> bytes:
         raise ValueError(f"failed on {body!r}")
+
+    async def _parse(self, body: bytes) -> bytes:
+        if body.isascii():
+            raise UnreadableError(f"{body!r} is no number")
+        return bytes(status_pb2.Status.FromString(body).SerializeToString())
 
     async def _vanish(self, body: bytes) -> bytes:
         raise asyncio.CancelledError

@@ -133,6 +133,21 @@ async def test_a_defect_is_logged_here_and_has_only_a_number_there(
     assert "private" in str(record.exc_info[1])
 
 
+@pytest.mark.parametrize("body", [b"\xff", b"no number"], ids=["message", "text"])
+async def test_a_body_that_the_method_cannot_read_is_no_defect(
+    links: Links, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    with pytest.raises(
+        PeerRefusedError, match="the body of a call of Parse cannot be read"
+    ) as caught:
+        await links.call("b", "Parse", body, 30)
+    code, reason, _ = reason_of(caught.value)
+    assert (code, reason) == (code_pb2.INVALID_ARGUMENT, "INVALID_FIELD")
+    (record,) = [it for it in caplog.records if it.levelno >= logging.WARNING]
+    assert record.levelno == logging.WARNING
+    assert record.exc_info is None
+
+
 async def test_a_method_that_is_cancelled_over_there_gives_the_call_up(links: Links) -> None:
     with pytest.raises(PeerUnavailableError, match="node b has given the call up"):
         await links.call("b", "Vanish", b"", 30)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from contextlib import suppress
 
-import grpc
 import pytest
 
-from durable_proto.node_v1 import node_pb2_grpc
+from durable_proto.node_v1 import node_pb2
 from durable_server.peers.handshake import Credentials
 from durable_server.peers.interface import PeerUnavailableError
+from durable_server.peers.limits import LinkLimits
 from durable_server.peers.links import Links
+from durable_server.peers.server import PeerServer
+from tests.support.waiting import PATIENCE_SECONDS
 
 from .conftest import credentials
 from .methods import RecordedMethods
@@ -69,15 +73,64 @@ async def test_a_link_to_an_address_that_another_node_has_now_is_refused(
     await links.close()
 
 
-async def test_the_port_serves_nothing_else_and_nobody_without_a_secret(
+STRANGERS = {
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9), "a frame of 1347569952 bytes"),
+    "no frame": (b"\0\0\0\2\xff\xff", "a frame that cannot be read"),
+    "no greeting": (b"\0\0\0\0", "the secret is not that of node b"),
+}
+
+
+@pytest.mark.parametrize(("data", "problem"), STRANGERS.values(), ids=STRANGERS)
+async def test_a_stranger_is_told_why_and_nothing_else(
+    data: bytes, problem: str, addresses: dict[str, str], methods: RecordedMethods
+) -> None:
+    host, _, port = addresses["b"].rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(data)
+    length = int.from_bytes(await reader.readexactly(4))
+    answer = node_pb2.LinkResponse.FromString(await reader.readexactly(length))
+    assert problem in answer.ended
+    assert not answer.parts
+    writer.write_eof()
+    assert await reader.read() == b""
+    writer.close()
+    assert not methods.calls_seen
+
+
+@pytest.mark.parametrize("limits", [LinkLimits(silence_seconds=0.2)])
+async def test_a_connection_without_a_greeting_is_closed(addresses: dict[str, str]) -> None:
+    host, _, port = addresses["b"].rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    assert b"no greeting came" in await reader.read()
+    writer.close()
+
+
+@pytest.mark.parametrize("limits", [LinkLimits(silence_seconds=60.0, ungreeted=3)])
+async def test_connections_without_a_greeting_are_bounded_and_keep_no_node_out(
     addresses: dict[str, str],
 ) -> None:
-    async with grpc.aio.insecure_channel(addresses["b"]) as channel:
-        reflect = channel.unary_unary("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await reflect(b"")
-        assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
-        stream = node_pb2_grpc.DurableNodeStub(channel).Link()
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await stream.read()
-        assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    host, _, port = addresses["b"].rpartition(":")
+    silent = [await asyncio.open_connection(host, int(port)) for _ in range(5)]
+    for reader, _ in silent[:2]:
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b""
+    links = Links(credentials("a"), addresses.get)
+    assert await links.call("b", "Echo", b"a node", None) == b"a node"
+    await links.close()
+    for _, writer in silent:
+        writer.close()
+
+
+async def test_a_connection_that_is_open_when_the_node_stops_ends_without_a_failure_in_the_log(
+    server: PeerServer, addresses: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    host, _, port = addresses["b"].rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    # The server answers this one, so it has accepted the first one too.
+    links = Links(credentials("a"), addresses.get)
+    await links.call("b", "Echo", b"", None)
+    await links.close()
+    await server.stop(0)
+    assert b"node b stops" in await reader.read()
+    writer.close()
+    assert not [it for it in caplog.records if it.levelno >= logging.ERROR]

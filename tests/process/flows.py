@@ -23,6 +23,17 @@ async def three_calls(ctx: durable.Context, name: str) -> list[str]:
 
 
 @durable.workflow
+async def in_rounds(ctx: durable.Context, name: str, said: list[str]) -> list[str]:
+    """Three calls, each in a run of its own."""
+    service = ctx.stub(hello_pb2_grpc.HelloServiceStub)
+    request = hello_pb2.HelloRequest(name=f"{name}-{len(said) + 1}")
+    said = [*said, (await service.SayHello(request)).message]
+    if len(said) < 3:
+        ctx.continue_as(name, said)
+    return said
+
+
+@durable.workflow
 async def side_by_side(ctx: durable.Context, name: str) -> list[str]:
     """Three calls at once, in a task group, and a sleep beside them."""
     service = ctx.stub(hello_pb2_grpc.HelloServiceStub)

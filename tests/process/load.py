@@ -25,13 +25,16 @@ PATIENCE_SECONDS = 120.0
 class Load:
     """Trees, and what is expected of them."""
 
-    def __init__(self, client: durable.AsyncClient, rng: random.Random) -> None:
+    def __init__(
+        self, client: durable.AsyncClient, rng: random.Random, *, at_once: int = AT_ONCE
+    ) -> None:
         self.trees = 0
         """How many were begun."""
         self.grown = 0
         """How many have ended."""
         self._client = client
         self._rng = rng
+        self._at_once = at_once
         self._expected = Expected()
         self._enough = asyncio.Event()
 
@@ -48,7 +51,7 @@ class Load:
         """Begins new trees for the length of the block, and waits for the last ones after it."""
         self._enough.clear()
         async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
+            for _ in range(self._at_once):
                 group.create_task(self._keep_growing())
             yield
             self._enough.set()

@@ -112,7 +112,9 @@ async def test_each_process_is_a_worker_and_sigterm_drains_all(tmp_path: Path, t
             assert await asyncio.to_thread(child.process.wait, 30) == 0, child.text()
             assert gone(left)
     assert hello.calls == {"x-1": 1, "x-2": 1, "x-3": 1}
-    lines = re.findall(r"process (\d) durable\.worker: worker \S+ serves", child.text())
+    lines = re.findall(
+        r"process (\d) durable\.worker: worker \S+ of build b-7 serves", child.text()
+    )
     assert sorted(lines) == ["1", "2"]
 
 
@@ -138,13 +140,13 @@ async def test_the_work_of_a_killed_process_goes_on_in_another(tmp_path: Path) -
             before = {pid_of(it) for it in await client.list_workers()}
             victim = pid_of(await owner(client, invocation_id))
             os.kill(victim, signal.SIGKILL)
+            hello.hold("")
 
             async def replaced() -> bool:
                 now = {pid_of(it) for it in await client.list_workers()}
                 return len(now) == 2 and now > before - {victim} and victim not in now
 
             await eventually(replaced)
-            hello.hold("")
             result = await client.get_result(invocation_id, flows.three_calls)
             assert result.value() == EXPECTED
             assert f"(pid {victim}) ended by SIGKILL; it starts again in " in child.text()

@@ -112,6 +112,36 @@ async def test_a_killed_control_plane_or_log_goes_on(tmp_path: Path, victim: str
     assert hello.calls == {"x-1": 1, "x-2": 1, "x-3": 1}
 
 
+@pytest.mark.parametrize("victim", ["control plane", "worker"])
+async def test_a_program_goes_on_in_the_run_in_which_it_was_killed(
+    tmp_path: Path, victim: str
+) -> None:
+    flow = flows.in_rounds
+    async with Hello() as hello:
+        hello.hold("x-3")
+        with control_plane(tmp_path) as (child, address):
+            async with durable.AsyncClient(address) as client:
+                with worker(tmp_path, address, hello, "first") as first:
+                    await connected(client, flow.name)
+                    invocation_id = await client.invoke_async(flow, "x", [])
+                    await held(hello)
+                    if victim == "worker":
+                        first.kill()
+                        hello.hold("")
+                        with worker(tmp_path, address, hello, "second"):
+                            result = await client.get_result(invocation_id, flow)
+                    else:
+                        child.kill()
+                        with control_plane(tmp_path, listen=address, name="again"):
+                            hello.open.set()
+                            result = await client.get_result(invocation_id, flow)
+                            assert (await client.get(invocation_id)).run == 3
+                    assert result.value() == EXPECTED
+    assert hello.calls == {"x-1": 1, "x-2": 1, "x-3": 2 if victim == "worker" else 1}
+    # Each run calls with keys of its own, and a call that is repeated has the same one.
+    assert len({key for keys in hello.keys.values() for key in keys}) == 3
+
+
 async def test_a_changed_handler_is_paused_and_continues_when_corrected(tmp_path: Path) -> None:
     flow = flows.changing
     async with Hello() as hello:
@@ -178,7 +208,7 @@ async def test_undecodable_input_fails_at_once_with_the_reason(tmp_path: Path) -
     assert result.status == "failed"
     assert result.failure is not None
     assert result.failure.type == "durable.InvalidInput"
-    assert result.failure.message == "value: expected str, got dict"
+    assert result.failure.message == "the input of three_calls: value: expected str, got dict"
     assert not hello.calls
 
 

@@ -1,7 +1,8 @@
-"""The protos against those of the last release: no breaking change."""
+"""The protos against those of each release: no breaking change."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.formats import recordings
 from tests.support.repository import ROOT
 
 BUF = Path(sysconfig.get_path("scripts")) / "buf"
@@ -19,24 +21,22 @@ def breaking(against: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
-def last_tag() -> str:
-    command = ["git", "describe", "--tags", "--abbrev=0", "--match", "v*"]
-    try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    except OSError:
-        pytest.skip("needs git")
-    if done.returncode:
-        pytest.skip("there is no release tag yet (or the clone is shallow)")
-    return done.stdout.strip()
+RELEASED = sorted((ROOT / "proto/released").glob("*.binpb"))
 
 
-def test_nothing_breaks_since_the_last_tag(tmp_path: Path) -> None:
-    tag = last_tag()
-    archive = ["git", "archive", "--format=tar", tag, "buf.yaml", "proto"]
-    with (tmp_path / "then.tar").open("wb") as file:
-        subprocess.run(archive, cwd=ROOT, stdout=file, check=True)
-    done = breaking(tmp_path / "then.tar", ROOT)
+@pytest.mark.parametrize("base", RELEASED, ids=lambda it: it.stem)
+def test_nothing_breaks_since_a_release(base: Path) -> None:
+    done = breaking(base, ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_release_has_kept_its_protos_and_a_recording() -> None:
+    releases = re.findall(
+        r"^## (\d+\.\d+\.\d+) - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
+    assert releases
+    assert sorted(releases) == [it.stem for it in RELEASED]
+    assert set(releases) <= set(recordings.names())
 
 
 @pytest.mark.parametrize(

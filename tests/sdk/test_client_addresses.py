@@ -22,6 +22,7 @@ def targets(text: str | None) -> list[str]:
         ("localhost:1", "localhost:1", False),
         ("[::1]:50051", "[::1]:50051", False),
         ("dns:///localhost:5", "dns:///localhost:5", False),
+        ("127.1.2.3:5", "127.1.2.3:5", False),
         ("unix:/tmp/socket", "unix:/tmp/socket", False),
         ("grpc://127.0.0.1:5", "127.0.0.1:5", False),
         ("grpcs://example.com:443", "example.com:443", True),
@@ -35,7 +36,7 @@ def test_addresses(text: str, target: str, tls: bool) -> None:
     (address,) = parse_addresses(text)
     assert not address.listed
     assert address.target == target
-    assert (address.credentials is not None) == tls
+    assert address.secure == tls
 
 
 def test_the_default_is_the_environment_then_this_machine(
@@ -54,6 +55,8 @@ def test_the_default_is_the_environment_then_this_machine(
     [
         "example.com:50051",
         "10.0.0.1:1",
+        "127.example.com:1",
+        "127.0.0.1.example.com:1",
         "dns:///example.com:1",
         "ipv4:127.0.0.1:1,10.0.0.1:1",
         "127.0.0.1:1,example.com:1",
@@ -65,8 +68,8 @@ def test_plain_text_leaves_the_machine_only_when_asked(text: str) -> None:
         durable.Client(text)
     with pytest.raises(ValueError, match="insecure=True"):
         durable.AsyncClient(text)
-    assert all(it.credentials is None for it in parse_addresses(text, insecure=True))
-    assert all(it.credentials is not None for it in parse_addresses(text, tls=True))
+    assert not any(it.secure for it in parse_addresses(text, insecure=True))
+    assert all(it.secure for it in parse_addresses(text, tls=True))
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,15 @@ async def test_restart(control: Watched, client: Facade) -> None:
     control.answers("Restart", control_pb2.RestartResponse(invocation_id="b" * 32))
     assert await client("restart", ID, from_index=3, reason="again") == "b" * 32
     await client("restart", ID, input=None)
-    first, second = control.asked("Restart")
+    await client("restart", ID, outcomes={0: [1]}, failures={2: "no"}, while_running=True)
+    with pytest.raises(ValueError, match="both have the step 2"):
+        await client("restart", ID, outcomes={2: 1}, failures={2: "no"})
+    first, second, third = control.asked("Restart")
+    assert (first.while_running, len(first.outcomes)) == (False, 0)
+    assert third.while_running
+    assert third.outcomes[0].value.data == b"[1]"
+    failure = third.outcomes[2].failure
+    assert (failure.type, failure.message, failure.terminal) == ("durable.Edited", "no", True)
     assert (first.from_index, first.reason) == (3, "again")
     assert not first.HasField("input")
     assert first.request_id
@@ -111,11 +119,12 @@ async def test_signals_and_promises(control: Watched, client: Facade) -> None:
 
 async def test_a_webhook_is_asked_for_and_shown(control: Watched, client: Facade) -> None:
     until = datetime(2030, 1, 2, tzinfo=UTC)
-    answer = control_pb2.CreateWebhookResponse(url="https://x/webhooks/t")
+    answer = control_pb2.CreateWebhookResponse(url="https://x/webhooks/t", webhook_id="a#1")
     answer.expire_time.FromDatetime(until)
     control.answers("CreateWebhook", answer)
     made = await client("create_webhook", "a")
-    assert made == durable.Webhook("https://x/webhooks/t", until)
+    assert made == durable.Webhook("https://x/webhooks/t", until, "a#1")
+    assert made.url not in repr(made)
     span = timedelta(hours=1)
     await client("create_webhook", "a", expires_in=span, scheme="stripe", secret="shop")
     await client("create_webhook", "a", expires_in=0.5)
@@ -124,6 +133,16 @@ async def test_a_webhook_is_asked_for_and_shown(control: Watched, client: Facade
     assert full.expires_in.ToTimedelta() == span
     assert (full.scheme, full.secret_name) == ("stripe", "shop")
     assert short.expires_in.ToMilliseconds() == 500
+
+
+async def test_webhooks_are_revoked(control: Watched, client: Facade) -> None:
+    answer = control_pb2.RevokeWebhookResponse(awakeable_id="a", invocation_id=ID, resolved=True)
+    control.answers("RevokeWebhook", answer)
+    assert await client("revoke_webhook", "a#1") == durable.Revocation("a", ID, True)
+    assert await client("revoke_webhooks", "a") == durable.Revocation("a", ID, True)
+    one, every = control.asked("RevokeWebhook")
+    assert one == control_pb2.RevokeWebhookRequest(webhook="a#1")
+    assert every == control_pb2.RevokeWebhookRequest(awakeable_id="a")
 
 
 async def test_states(control: Watched, client: Facade) -> None:
@@ -200,6 +219,16 @@ async def test_an_invocation_shows_all_that_is_known(control: Watched, client: F
         deadline=datetime(2030, 1, 1, tzinfo=UTC),
         awakeables=[invocation_pb2.Awakeable(awakeable_id="w1", invocation_id=ID)],
         workflow_state={"cart": payload_pb2.Payload(data=b"[1]")},
+        attempts=[
+            invocation_pb2.InvocationAttempt(
+                attempt=1,
+                run=1,
+                worker_id="w",
+                end=invocation_pb2.ATTEMPT_END_RETRIED,
+                failure=payload_pb2.Failure(type="E", message="no"),
+            ),
+            invocation_pb2.InvocationAttempt(attempt=2, run=1, worker_id="w", build_id="b2"),
+        ],
         input=payload_pb2.Payload(content_type="image/png", data=b"\x89"),
     )
     entry = message.journal.add(kind=invocation_pb2.ENTRY_KIND_CALL, name="S.M")
@@ -227,8 +256,13 @@ async def test_an_invocation_shows_all_that_is_known(control: Watched, client: F
     assert data["input"] == {"content_type": "image/png", "base64": "iQ=="}
     assert data["journal"][0]["value"] == {"message": "hi"}
     assert data["workflow_state"] == {"cart": [1]}
+    first, second = found.attempts
+    assert (first.attempt, first.end, first.failure.message) == (1, "retried", "no")
+    assert (second.build_id, second.end, second.end_time, second.failure) == ("b2", "", None, None)
+    assert [it["end"] for it in data["attempts"]] == ["retried", ""]
     assert set(data) - set(found.to_dict(brief=True)) == {
-        *("input", "headers", "journal", "failing_steps", "awakeables", "workflow_state"),
+        *("input", "headers", "journal", "failing_steps", "attempts", "awakeables"),
+        "workflow_state",
     }
 
 
@@ -252,6 +286,26 @@ async def test_a_watch_survives_and_shows_nothing_twice(control: Watched, client
     shown = [[(e.step_number, e.message.completion_number) for e in it.journal] for it in found]
     assert shown == [[(0, 0)], [(0, 1)], [(1, 0)], [(1, 2)]]
     assert not control.streams
+
+
+async def test_a_watch_shows_an_attempt_when_it_begins_and_when_it_ends(
+    control: Watched, client: Facade
+) -> None:
+    def form(state: int, *attempts: tuple[int, int]) -> invocation_pb2.Invocation:
+        shown = [invocation_pb2.InvocationAttempt(attempt=it, end=end) for it, end in attempts]
+        return shape(state, attempts=shown)
+
+    lost, done = invocation_pb2.ATTEMPT_END_LOST, invocation_pb2.ATTEMPT_END_COMPLETED
+    control.streams = [
+        [form(RUNNING, (1, 0)), Refused(grpc.StatusCode.UNAVAILABLE)],
+        # The next stream begins with all of them.
+        [form(RUNNING, (1, 0)), Refused(grpc.StatusCode.UNAVAILABLE)],
+        [form(RUNNING, (1, lost), (2, 0)), Refused(grpc.StatusCode.UNAVAILABLE)],
+        [form(COMPLETED, (1, lost), (2, done))],
+    ]
+    found = await items(client, "watch", ID)
+    shown = [[(it.attempt, it.end) for it in view.attempts] for view in found]
+    assert shown == [[(1, "")], [(1, "lost"), (2, "")], [(2, "completed")]]
 
 
 async def test_a_watch_that_is_refused_or_left(control: Watched, client: Facade) -> None:

@@ -68,6 +68,8 @@ ERRORS: dict[grpc.StatusCode, type[durable.RpcError]] = {
     grpc.StatusCode.OUT_OF_RANGE: durable.InvalidArgumentError,
     grpc.StatusCode.FAILED_PRECONDITION: durable.PreconditionError,
     grpc.StatusCode.ALREADY_EXISTS: durable.AlreadyExistsError,
+    grpc.StatusCode.UNAUTHENTICATED: durable.UnauthenticatedError,
+    grpc.StatusCode.PERMISSION_DENIED: durable.PermissionDeniedError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: durable.LimitError,
     grpc.StatusCode.UNAVAILABLE: durable.UnavailableError,
     grpc.StatusCode.DEADLINE_EXCEEDED: durable.UnavailableError,

@@ -134,6 +134,12 @@ def test_a_workflow_that_cannot_be(function: Any, problem: str) -> None:
         ({"max_concurrent": 1.5}, TypeError, "^fine: max_concurrent is a whole number"),
         ({"max_concurrent": -1}, ValueError, "^fine: max_concurrent is -1, and must be from 0"),
         ({"max_concurrent": 2**31}, ValueError, "^fine: max_concurrent is 2147483648"),
+        (
+            {"versioning": "pined"},
+            ValueError,
+            "^fine: versioning is 'pined', and must be 'auto' or",
+        ),
+        ({"versioning": True}, ValueError, "^fine: versioning is True, and must be 'auto' or"),
     ],
 )
 def test_an_option_that_cannot_be(options: Any, kind: type[Exception], problem: str) -> None:

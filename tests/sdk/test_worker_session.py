@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Literal
 
 import grpc
 import pytest
 
 import durable
 from durable._worker import time_bounds
+from durable._worker.build_id import default_build_id
 from durable_proto.v1 import invocation_pb2, worker_pb2
 
 from .peers import (
@@ -54,6 +56,83 @@ async def test_hello_comes_first_and_says_what_is_served(peer: tuple[WorkerPeer,
         assert not hello.resumed
         await asyncio.wait_for(worker.ready(), BOUND)
         assert worker.statistics().connected
+
+
+@durable.workflow(versioning="pinned")
+async def stays(ctx: durable.Context) -> None:
+    """Says that it is pinned."""
+
+
+@durable.workflow(versioning="auto")
+async def moves(ctx: durable.Context) -> None:
+    """Says that it is not."""
+
+
+@durable.object("says")
+class Says:
+    @durable.handler(versioning="pinned")
+    async def stays(self, ctx: durable.Context) -> None: ...
+
+    @durable.shared(versioning="auto")
+    async def moves(self, ctx: durable.Context) -> None: ...
+
+    @durable.handler
+    async def nothing(self, ctx: durable.Context) -> None: ...
+
+
+@pytest.mark.parametrize("default", ["auto", "pinned"])
+async def test_hello_says_who_goes_on(
+    peer: tuple[WorkerPeer, str], default: Literal["auto", "pinned"]
+) -> None:
+    async with running(peer[1], waits, stays, moves, Says, versioning=default):
+        hello = (await peer[0].accept()).hello
+    pinned = {it.name: it.versioning == invocation_pb2.VERSIONING_PINNED for it in hello.handlers}
+    assert pinned == {
+        "waits": default == "pinned",
+        "stays": True,
+        "moves": False,
+        "says.stays": True,
+        "says.moves": False,
+        "says.nothing": default == "pinned",
+    }
+
+
+async def test_hello_names_the_build(
+    peer: tuple[WorkerPeer, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DURABLE_BUILD_ID", raising=False)
+    async with running(peer[1]):
+        session = await peer[0].accept()
+        default = session.hello.build_id
+        assert default == default_build_id([three_steps, waits])
+        session.finish()
+        assert (await peer[0].accept()).hello.build_id == default
+    monkeypatch.setenv("DURABLE_BUILD_ID", "from-environment\n")
+    async with running(peer[1]):
+        assert (await peer[0].accept()).hello.build_id == "from-environment"
+    async with running(peer[1], build_id="given"):
+        assert (await peer[0].accept()).hello.build_id == "given"
+
+
+async def test_a_worker_that_is_stopped_while_it_finds_its_build(
+    peer: tuple[WorkerPeer, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DURABLE_BUILD_ID", raising=False)
+    worker = durable.Worker(peer[1], workflows=[waits])
+    running = asyncio.create_task(worker.run())
+    await asyncio.sleep(0)
+    worker.stop()
+    await asyncio.wait_for(running, BOUND)
+
+
+def test_a_build_that_is_no_text() -> None:
+    with pytest.raises(TypeError, match="build_id is 7, and must be a text"):
+        durable.Worker(workflows=[waits], build_id=7)  # type: ignore[arg-type]
+
+
+def test_a_policy_that_there_is_not() -> None:
+    with pytest.raises(ValueError, match="a worker: versioning is 'pin', and must be"):
+        durable.Worker(workflows=[waits], versioning="pin")  # type: ignore[arg-type]
 
 
 async def test_a_workflow_of_three_steps(peer: tuple[WorkerPeer, str]) -> None:

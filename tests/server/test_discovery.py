@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 
-SERVICES = ("", "durable.v1.DurableControl", "durable.v1.DurableWorker")
+SERVICES = ("", *(f"durable.v1.Durable{it}" for it in ("Control", "Worker", "Access")))
 REFLECTIONS = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 CHANNELZ = "grpc.channelz.v1.Channelz"
 Asked = reflection_pb2.ServerReflectionRequest

@@ -89,7 +89,9 @@ async def test_a_server_that_takes_enough_lowers_nothing(tmp_path: Path) -> None
     async with external_nats(tmp_path / "nats", f"max_payload: 8MB\n{JETSTREAM}") as nats:
         config = replace(DEFAULT, data_dir=tmp_path / "data", nats_url=nats.url)
         async with ControlPlane(config) as plane:
-            assert plane.router.any().limits == Limits()
+            # The machine may permit fewer open files.
+            found = plane.router.any().limits
+            assert found == Limits()._replace(connections=found.connections)
 
 
 ACCOUNT = """
@@ -109,7 +111,7 @@ accounts {{ APP {{ {jetstream} users: [ {{ user: me, password: pw {permissions} 
                 jetstream="jetstream: enabled,",
                 permissions=', permissions: { publish: ["$JS.API.>"] }',
             ),
-            "allow it to publish to $JS.API.>, durable.log.>, durable.cluster.> and",
+            "allow it to publish to $JS.API.>, durable.log.>, durable.cluster.>, ",
         ),
         (
             JETSTREAM
@@ -117,7 +119,7 @@ accounts {{ APP {{ {jetstream} users: [ {{ user: me, password: pw {permissions} 
                 jetstream="jetstream: enabled,",
                 permissions=', permissions: { publish: ["durable.>"] }',
             ),
-            "allow it to publish to $JS.API.>, durable.log.>, durable.cluster.> and",
+            "allow it to publish to $JS.API.>, durable.log.>, durable.cluster.>, ",
         ),
         (
             JETSTREAM

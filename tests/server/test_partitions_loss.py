@@ -102,6 +102,10 @@ async def test_without_an_identity_the_next_message_shows_it(
 MESSAGE = OutboxMessage(1, 1, ReleaseAwakeable("door", "p"))
 
 
+def never_read(_destination: int, _first: int, _size: int) -> list[OutboxMessage]:
+    raise AssertionError("all messages are in memory")
+
+
 def answered(reply: Reply | Exception) -> asyncio.Future[Reply]:
     future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
     if isinstance(reply, Exception):
@@ -113,7 +117,9 @@ def answered(reply: Reply | Exception) -> asyncio.Future[Reply]:
 
 async def test_an_error_of_a_delivery_that_no_retry_mends_ends_the_partition() -> None:
     ended: asyncio.Queue[Exception] = asyncio.Queue()
-    outbox = Outbox(0, Limits(), lambda: None, ended.put_nowait, lambda _: answered(None))
+    outbox = Outbox(
+        0, Limits(), never_read, lambda: None, ended.put_nowait, lambda _: answered(None)
+    )
 
     async def refuse(_destination: int, received: Received) -> int:
         raise RecordTooLargeError(f"message {received.first}")
@@ -135,7 +141,7 @@ async def test_a_leader_that_was_replaced_does_not_take_what_its_successor_has_s
         asked.put_nowait(record)
         return answered(ProcessorEndedError("another leader has taken over"))
 
-    outbox = Outbox(0, Limits(), lambda: None, failures.append, propose)
+    outbox = Outbox(0, Limits(), never_read, lambda: None, failures.append, propose)
     delivered = asyncio.Event()
 
     async def deliver(_destination: int, _received: Received) -> int:

@@ -98,6 +98,57 @@ async def test_a_value_is_checked_against_a_schema_in_another_partition(
             assert "is not of type 'integer'" in refused.message
 
 
+async def test_a_signal_is_checked_against_a_schema_in_another_partition(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with ManualWorker(channel) as worker:
+        await invoke_in(control, 0)
+        waits = await worker.receive("start")
+        await invoke_in(control, 1)
+        gives = await worker.receive("start")
+        entry = open_entry(waits, 0, "SIGNAL", "paid")
+        entry.entry.schema = '{"type": "integer"}'
+        await worker.send(entry)
+        await worker.receive("ack")
+        for index, value in enumerate((b'"no number"', b"7")):
+            given = open_entry(gives, index, "RESOLVE", "paid", argument=value)
+            given.entry.target = waits.invocation_id
+            await worker.send(given)
+            await worker.receive("ack")
+            first = await worker.receive("completion")
+            if index == 0:
+                assert first.invocation_id == gives.invocation_id
+                assert first.completion.outcome.failure.type == "durable.InvalidValue"
+                assert "is not of type 'integer'" in first.completion.outcome.failure.message
+        # The value that fits reaches the program, and its sender is told so.
+        both = [first, await worker.receive("completion")]
+        got = {it.invocation_id: it.completion.outcome.value.data for it in both}
+        assert got == {waits.invocation_id: b"7", gives.invocation_id: b"null"}
+
+
+async def test_a_signal_that_is_sent_again_is_not_checked_against_the_next_wait(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with ManualWorker(channel) as worker:
+        invocation_id = await invoke_in(control, 0)
+        waits = await worker.receive("start")
+        for index, kind in enumerate(("integer", "string")):
+            entry = open_entry(waits, index, "SIGNAL", "paid")
+            entry.entry.schema = f'{{"type": "{kind}"}}'
+            await worker.send(entry)
+            await worker.receive("ack")
+        request = control_pb2.SignalRequest(
+            invocation_id=invocation_id, name="paid", request_id="once"
+        )
+        request.outcome.value.data = b"7"
+        for _ in range(2):
+            await control.Signal(request)
+        assert (await worker.receive("completion")).completion.index == 0
+        request.request_id = "twice"
+        with pytest.raises(grpc.aio.AioRpcError):
+            await control.Signal(request)
+
+
 async def _shows(control: Control, invocation_id: str, awakeable_id: str) -> bool:
     request = control_pb2.GetInvocationRequest(invocation_id=invocation_id, include_journal=True)
     found = (await control.GetInvocation(request)).invocation

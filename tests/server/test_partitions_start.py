@@ -148,7 +148,7 @@ async def test_a_log_that_is_missing_between_others_is_named(config: Config) -> 
 @pytest.mark.parametrize(
     ("record", "says"),
     [
-        ({"id": "a", "partitions": 1, "format_level": 2}, "format level 2, and this version reads"),
+        ({"id": "a", "partitions": 1, "format_level": 2}, "start the version that has raised it"),
         ({"id": "a", "partitions": 257, "format_level": 1}, "start the version that has made it"),
         ({"id": "a", "partitions": 0, "format_level": 1}, "start the version that has made it"),
         ({"id": "a", "format_level": 1}, "damaged (KeyError('partitions'))"),
@@ -216,7 +216,7 @@ async def test_the_record_is_refused_where_the_user_may_not_publish_it(tmp_path:
     accounts = f"accounts {{ APP {{ jetstream: enabled, users: [ {user} ] }} }}"
     async with external_nats(tmp_path / "nats", f"{JETSTREAM}\n{accounts}") as nats:
         source = fixed(parse_urls(nats.url.replace("//", "//me:pw@")))
-        advice = r"allow it to publish to .*durable\.log\.>, durable\.cluster\.> and"
+        advice = r"allow it to publish to .*durable\.log\.>, durable\.cluster\.>, "
         with pytest.raises(NatsUnsuitableError, match=rf'"durable\.cluster\.metadata".*{advice}'):
             await load_or_create(source)
 

@@ -11,6 +11,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
+from durable_server.core.dedup import REQUESTS_MAX
 from tests.support.manual_worker import ManualWorker, message_about, open_entry, sleep_entry
 
 from .calls import invoke, reached, reason, result, state_of
@@ -309,6 +310,33 @@ async def test_state_is_edited_between_two_turns(
         assert not shown.state
 
 
+async def test_an_edit_of_state_that_is_repeated_has_no_second_effect(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with cart(ManualWorker(channel)) as worker:
+        first = control_pb2.SetStateRequest(object="cart", key="u1", request_id="first")
+        first.state["n"].data = b"1"
+        second = control_pb2.SetStateRequest(object="cart", key="u1", clear_all=True)
+        second.state["n"].data = b"2"
+        get = control_pb2.GetStateRequest(object="cart", key="u1")
+        for edit in (first, second, first):
+            await control.SetState(edit)
+        shown = await control.GetState(get)
+        assert {name: value.data for name, value in shown.state.items()} == {"n": b"2"}
+        # A repetition gets the first answer, also while an invocation holds the key.
+        await invoke(control, "cart.add", key="u1")
+        start = await worker.receive("start")
+        await control.SetState(first)
+        await worker.finish(start)
+        await reached(control, start.invocation_id, COMPLETED)
+        # Only the last ones are remembered.
+        for number in range(REQUESTS_MAX):
+            second.request_id = f"later {number}"
+            await control.SetState(second)
+        await control.SetState(first)
+        assert (await control.GetState(get)).state["n"].data == b"1"
+
+
 # Steering
 
 
@@ -411,7 +439,7 @@ async def test_a_restart_keeps_the_beginning(control: Control, channel: grpc.aio
         assert [it.outcome.value.data for it in again.start.journal] == [b"0", b"1"]
         assert (await state_of(control, new_id)).parent_invocation_id == invocation_id
         beyond = control_pb2.RestartRequest(invocation_id=invocation_id, from_index=4)
-        with pytest.raises(grpc.aio.AioRpcError, match="from 0 to 3, the length of the journal"):
+        with pytest.raises(grpc.aio.AioRpcError, match="the entries 0 to 2: use 1 to 3"):
             await control.Restart(beyond)
 
 

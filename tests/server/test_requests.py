@@ -268,6 +268,20 @@ CASES: list[tuple[str, Any, str, str, dict[str, str]]] = [
         "INVALID_FIELD",
         {"field": "object"},
     ),
+    (
+        "SetState",
+        control_pb2.SetStateRequest(object="cart", key="k\0requests"),
+        "INVALID_ARGUMENT",
+        "INVALID_FIELD",
+        {"field": "key"},
+    ),
+    (
+        "SetState",
+        control_pb2.SetStateRequest(object="cart", key="k", request_id="k" * 257),
+        "INVALID_ARGUMENT",
+        "INVALID_FIELD",
+        {"field": "request_id"},
+    ),
 ]
 
 
@@ -437,7 +451,10 @@ async def test_query_pages_stay_stable_and_filter(
 
 
 async def test_lists_and_counts(control: Control, channel: grpc.aio.Channel) -> None:
-    async with ManualWorker(channel, "one", handlers=("four", "three")):
+    listed = ManualWorker(channel, "one", handlers=("four", "three"))
+    listed.hello.build_id = "b"
+    listed.hello.handlers[0].versioning = invocation_pb2.VERSIONING_PINNED
+    async with listed:
         await control.Invoke(Invoke(handler="three"))
         handlers = await control.ListHandlers(control_pb2.ListHandlersRequest())
         assert [(it.spec.name, it.worker_count) for it in handlers.handlers] == [
@@ -445,6 +462,10 @@ async def test_lists_and_counts(control: Control, channel: grpc.aio.Channel) -> 
             ("three", 1),
         ]
         assert handlers.handlers[1].running_count == 1
+        assert [it.spec.versioning for it in handlers.handlers] == [
+            invocation_pb2.VERSIONING_PINNED,
+            invocation_pb2.VERSIONING_AUTO,
+        ]
         workers = await control.ListWorkers(control_pb2.ListWorkersRequest())
         assert [(it.worker_id, it.running_count) for it in workers.workers] == [("one", 1)]
         stats = await control.GetStats(control_pb2.GetStatsRequest())

@@ -15,7 +15,14 @@ from durable_server.cluster.metadata import MetadataError
 from durable_server.config import Config
 from durable_server.core.limits import Limits
 from durable_server.core.model import Handler
-from durable_server.core.records import Finished, HandlerRegistered, Invoked, Started
+from durable_server.core.records import (
+    AwakeableResolved,
+    Finished,
+    HandlerRegistered,
+    Invoked,
+    Started,
+    WebhookRevoked,
+)
 from durable_server.log.interface import LogDataLostError
 from durable_server.log.memory import MemoryLog
 from durable_server.processor.build import build_processor
@@ -23,6 +30,7 @@ from durable_server.processor.clock import VirtualClock
 from durable_server.processor.workers import Workers
 from durable_server.store.sqlite import SqliteStore
 from tests.support.manual_worker import ManualWorker
+from tests.support.waiting import eventually
 
 from .calls import finish_one, log_bounds
 
@@ -116,9 +124,36 @@ async def test_sweeps_follow_each_other_while_more_is_due() -> None:
     async with asyncio.timeout(20):
         for event in gone:
             await event.wait()
-        while store.next_expiry(0):  # noqa: ASYNC110  # the last removal may be of another one
+        while store.next_expiry(0, 0):  # noqa: ASYNC110  # the last removal may be of another one
             await asyncio.sleep(0)
     assert sum(count for _, _, count in store.counts()) == 1
     assert store.load(kept) is not None
+    await processor.stop()
+    store.close()
+
+
+async def test_a_revocation_outlives_an_early_outcome_and_every_url() -> None:
+    start, day = 1_700_000_000_000, 24 * 3600 * 1000
+    clock = VirtualClock(start)
+    store = SqliteStore(":memory:")
+    limits = Limits(webhook_seconds=3 * 24 * 3600)
+    processor = build_processor(MemoryLog(), store, limits, clock, Workers())
+    await processor.start("leader")
+    await processor.inputs.propose(WebhookRevoked("order-1", "order-1#1"))
+    await processor.inputs.propose(AwakeableResolved("order-1", b"early"))
+
+    def moved_past(ms: int) -> bool:
+        """Moves the clock past a time; returns whether nothing of that time is kept any more."""
+        while clock.move(ms + 20_000):
+            pass
+        due = store.next_expiry(day, 3 * day)
+        return due == 0 or due > ms + 20_000
+
+    await eventually(lambda: moved_past(start + day))
+    kept = store.awakeable("order-1")
+    assert kept is not None
+    assert (kept.outcome, kept.revoked) == (None, ("order-1#1",))
+    await eventually(lambda: moved_past(kept.created_ms + 3 * day))
+    assert store.awakeable("order-1") is None
     await processor.stop()
     store.close()

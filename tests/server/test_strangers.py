@@ -8,16 +8,15 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import grpc
 import psutil
 import pytest
 
-from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, worker_pb2_grpc
+from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
 from tests.support.manual_worker import ManualWorker
 from tests.support.processes import Child, durable, running, until
 
@@ -155,33 +154,6 @@ async def test_metadata_without_measure(child: tuple[Child, str]) -> None:
                 control_pb2.GetStatsRequest(), metadata=[("x-much", "x" * 1_000_000)]
             )
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-
-
-async def test_a_thousand_idle_connections(child: tuple[Child, str]) -> None:
-    async with unharmed(child) as address:
-        host, _, port = address.rpartition(":")
-        with ExitStack() as opened:
-            for _ in range(1000):
-                opened.enter_context(socket.create_connection((host, int(port))))
-            async with grpc.aio.insecure_channel(address) as channel:
-                control = control_pb2_grpc.DurableControlStub(channel)
-                await control.GetStats(control_pb2.GetStatsRequest())
-
-
-async def test_a_thousand_idle_streams(child: tuple[Child, str]) -> None:
-    """Sessions without a hello, and watches of an invocation that does not change."""
-    async with unharmed(child) as address, grpc.aio.insecure_channel(address) as channel:
-        control = control_pb2_grpc.DurableControlStub(channel)
-        async with ManualWorker(channel, "registers", handlers=("idle",)) as worker:
-            await worker.half_close()
-        invocation = (await control.Invoke(Invoke(handler="idle"))).invocation_id
-        stub = worker_pb2_grpc.DurableWorkerStub(channel)
-        sessions = [stub.Session() for _ in range(500)]
-        watches = [control.WatchInvocation(Watch(invocation_id=invocation)) for _ in range(500)]
-        await asyncio.gather(*(watch.read() for watch in watches))
-        await control.GetStats(control_pb2.GetStatsRequest())
-        for call in (*sessions, *watches):
-            call.cancel()
 
 
 async def test_workers_that_leave_at_once_hear_the_end(child: tuple[Child, str]) -> None:

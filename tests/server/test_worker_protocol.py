@@ -305,6 +305,63 @@ async def test_a_journal_beyond_its_limit_is_held(
     assert "journal_entries (100)" in found.last_failure.message
 
 
+@pytest.mark.parametrize(("index", "problem"), [(150, "journal_entries (100)"), (49, "has 50")])
+async def test_a_later_run_has_indexes_of_its_own(
+    control: Control, channel: grpc.aio.Channel, index: int, problem: str
+) -> None:
+    async with ManualWorker(channel) as worker:
+        invocation_id = await invoke(control)
+        first = await worker.receive("start")
+        await worker.step(first, 0, b'"x"')
+        continued = message_about(first)
+        continued.continued.input.data = b'"again"'
+        continued.continued.completion_number = 1
+        continued.continued.next_index = 50
+        await worker.send(continued)
+        start = await worker.receive("start")
+        assert (start.invocation_id, start.attempt) == (invocation_id, first.attempt + 1)
+        begun = start.start
+        assert (begun.run, begun.first_index, begun.completions_before) == (2, 50, 1)
+        assert begun.input.data == b'"again"'
+        assert not begun.journal
+        assert begun.random_seed != first.start.random_seed
+        await worker.step(start, 149, b'"x"')
+        await worker.send(step_entry(start, index, b'"x"'))
+        await worker.receive("abandon")
+        found = await reached(control, invocation_id, PAUSED)
+    assert problem in found.last_failure.message
+
+
+@pytest.mark.parametrize(("next_index", "completion"), [(2**31 - 1, 0), (101, 0), (-1, 0), (0, -1)])
+async def test_a_run_that_ends_at_an_impossible_place_is_held(
+    control: Control, channel: grpc.aio.Channel, next_index: int, completion: int
+) -> None:
+    """Indexes go on from there for ever, and a number that no message can hold ends the partition."""
+    async with ManualWorker(channel) as worker:
+        invocation_id = await invoke(control)
+        continued = message_about(await worker.receive("start"))
+        continued.continued.next_index = next_index
+        continued.continued.completion_number = completion
+        await worker.send(continued)
+        await worker.receive("abandon")
+        found = await reached(control, invocation_id, PAUSED)
+    assert found.last_failure.type == "durable.ProtocolError"
+    assert f"next_index is {next_index} and must be from 0 to 100" in found.last_failure.message
+
+
+async def test_an_input_of_the_next_run_over_its_limit_fails_the_invocation(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with ManualWorker(channel) as worker:
+        invocation_id = await invoke(control)
+        continued = message_about(await worker.receive("start"))
+        continued.continued.input.data = b"x" * 70_000
+        await worker.send(continued)
+        await worker.receive("abandon")
+        found = await result(control, invocation_id)
+    assert found.outcome.failure.type == "durable.PayloadTooLarge"
+
+
 async def test_a_journal_of_too_many_bytes_is_held(config: Config) -> None:
     """Whether steps or what comes from outside makes it so large; a retry could not be sent."""
     limits = config.limits._replace(journal_bytes=100_000)
@@ -394,6 +451,38 @@ async def test_a_session_without_a_hello_is_closed(channel: grpc.aio.Channel) ->
                 )
             ),
             "INVALID_FIELD",
+        ),
+        (
+            worker_pb2.WorkerMessage(
+                hello=worker_pb2.Hello(
+                    protocol_version=1,
+                    worker_id="w",
+                    slot_count=1,
+                    handlers=[
+                        invocation_pb2.HandlerSpec(
+                            name="pinned", versioning=invocation_pb2.VERSIONING_PINNED
+                        )
+                    ],
+                )
+            ),
+            "the handler 'pinned' is pinned, so the worker must say which build",
+        ),
+        (
+            worker_pb2.WorkerMessage(
+                hello=worker_pb2.Hello(
+                    protocol_version=1,
+                    worker_id="w",
+                    slot_count=1,
+                    build_id="b",
+                    handlers=[
+                        invocation_pb2.HandlerSpec(
+                            name="later",
+                            versioning=7,  # type: ignore[arg-type]
+                        )
+                    ],
+                )
+            ),
+            "handlers.versioning",
         ),
     ],
 )

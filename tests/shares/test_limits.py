@@ -165,5 +165,8 @@ async def test_another_limit_holds_from_then_on(system: System) -> None:
     while system.counts()[handler.name] > 2:
         await system.end(next(iter(system.running)))
     system.most.clear()
+    for _ in range(5):
+        await system.end(next(iter(system.running)))
+        await eventually(lambda: system.counts()[handler.name] == 2)
     await end_all(system, 40)
-    assert system.most[handler.name] == 2
+    assert 1 <= system.most[handler.name] <= 2

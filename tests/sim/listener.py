@@ -3,7 +3,8 @@
 It takes as many signals of one name as its input says, and returns them in order: none may be lost,
 doubled or overtaken. In each round it waits for one signal and for something that may complete first: a
 timer, or a second wait for the same name. It gives up the entries that lose, as an SDK does for
-`asyncio.timeout` and for races.
+`asyncio.timeout` and for races. Now and then it continues as new instead, and gives up nothing. The
+JSON input is how many it takes, and those that the runs before have taken.
 """
 
 from __future__ import annotations
@@ -29,20 +30,23 @@ class Listener:
         self.worker = worker
         self.id = message.invocation_id
         self.attempt = message.attempt
-        self.count: int = json.loads(message.start.input.data)
-        self.received: list[int] = []
+        start = message.start
+        self.count: int
+        self.received: list[int]
+        self.count, self.received = json.loads(start.input.data)
         self.executing: set[int] = set()
         self.unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
         self.finished: worker_pb2.WorkerMessage | None = None
         self.pausing = False
-        self.seen = 0
+        self.seen = start.completions_before
         self.undelivered: dict[int, tuple[int, Any]] = {}
-        self.journal = {entry.index: entry.kind for entry in message.start.journal}
-        for entry in message.start.journal:
+        self.journal = {entry.index: entry.kind for entry in start.journal}
+        for entry in start.journal:
             if entry.completion_number:
                 self.undelivered[entry.completion_number] = (entry.index, read(entry.outcome))
-        self._next_index = 0
+        self._next_index = start.first_index
         self._rounds = 0
+        self._run = start.run
         self._waits: list[int] = []
         self._timer = -1
         self._begin_round()
@@ -66,11 +70,13 @@ class Listener:
         return index
 
     def _begin_round(self) -> None:
-        chance = random.Random(f"{self.id}/{self._rounds}")
+        chance = random.Random(f"{self.id}/{self._run}/{self._rounds}")
+        self._continues = chance.random() < 0.4
         self._rounds += 1
         self._waits = [self._record(_SIGNAL, "n")]
         self._timer = -1
-        if chance.random() < 0.3:
+        # Of two signals that have come, it then knows only of the first.
+        if self._continues or chance.random() < 0.3:
             self._waits.append(self._record(_SIGNAL, "n"))
         if len(self._waits) == 1 or chance.random() < 0.5:
             self._timer = self._record(_SLEEP)
@@ -85,12 +91,24 @@ class Listener:
                 self._waits.remove(index)
             elif index != self._timer:
                 continue  # it belongs to an earlier round
+            if self._continues and len(self.received) < self.count:
+                self._continue()
+                continue
             for loser in self._waits:
                 self._record(_CANCEL, f"#{loser}")
             if len(self.received) == self.count:
                 self._finish()
             else:
                 self._begin_round()
+
+    def _continue(self) -> None:
+        """Continues as new; waits may be open, and one may have got a signal unknown here."""
+        message = worker_pb2.WorkerMessage(invocation_id=self.id, attempt=self.attempt)
+        message.continued.input.data = json.dumps([self.count, self.received]).encode()
+        message.continued.completion_number = self.seen
+        message.continued.next_index = self._next_index
+        self.finished = message
+        self.worker.send(message)
 
     def _finish(self) -> None:
         message = worker_pb2.WorkerMessage(invocation_id=self.id, attempt=self.attempt)

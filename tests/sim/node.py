@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from durable_server.cluster.level import SystemLevel
 from durable_server.cluster.member import Member
 from durable_server.core.model import Handler, HandlerKind, RetryPolicy
 from durable_server.core.records import HandlerRegistered
 from durable_server.log.fenced import FencedLog
 from durable_server.log.interface import Log
 from durable_server.log.memory import MemoryStream, MemoryStreamClient
+from durable_server.log.stream import DeliverMessage
 from durable_server.node.delivery import DeliveryIn, DeliveryOut
 from durable_server.node.host import PartitionHost
 from durable_server.node.roles import Roles
@@ -34,7 +35,7 @@ from durable_server.sessions.sessions import Sessions
 from durable_server.sessions.times import SessionTimes
 from durable_server.store.interface import Store
 
-from .members import RENEW_SECONDS, SimMembers
+from .members import LEASE_SECONDS, RENEW_SECONDS, SimMembers
 from .network import SimRouter
 from .storage import Disk, SimStore
 
@@ -82,7 +83,7 @@ class SlowClient(MemoryStreamClient):
         await super().publish(data, expected)
         await self._travel()
 
-    async def read(self, first: int, last: int, deliver: Callable[[int, bytes], None]) -> None:
+    async def read(self, first: int, last: int, deliver: DeliverMessage) -> None:
         """See `StreamClient.read`."""
         await self._travel()
         await super().read(first, last, deliver)
@@ -152,6 +153,7 @@ class SimNode:
         self.workers = Workers()
         self.router = SimRouter(world)
         self.router.listen(self._register_handlers)
+        self.router.listen(world.check_serving)
         self.clock = LoopClock(world.rng.choice((0, 0, -60_000, 60_000)))
         self.hosts = [
             PartitionHost(it, self.router, self.storage, self, self.incarnation)
@@ -160,7 +162,7 @@ class SimNode:
         self.roles = Roles(self.hosts, standbys=world.standbys, settle=RENEW_SECONDS)
         self.members = SimMembers(world, self)
         self.router.holds = lambda: self.members.current
-        self.router.remote = DeliveryOut(world, name, self.members.leader)
+        self.router.remote = DeliveryOut(world, name, self.members.leader, SystemLevel())
         self.deliver = DeliveryIn(self.router)
         sessions = Sessions(self.router, self.workers, world.limits, TIMES)
         self.service = WorkerService(sessions, world.limits, TIMES)
@@ -172,7 +174,9 @@ class SimNode:
             *(self.name, self.incarnation, "", "", "", 1),
             draining=self.roles.draining,
             leads=self.roles.leads,
+            takes=self.roles.takes,
             follows=self.roles.follows,
+            lease=LEASE_SECONDS,
         )
 
     def processor(

@@ -1,7 +1,7 @@
 """The programs: the simulated handlers `program` and `counter.bump`, on the plain worker protocol.
 
-The JSON input of a `program` is a list of stages, each a list of entries that are open at the same
-time: `[["run", "run"], ["sleep"], ...]`. A stage is over when all its entries are complete. The result
+The JSON input of a `program` has `stages`, each a list of entries that are open at the same time:
+`[["run", "run"], ["sleep"], ...]`. A stage is over when all its entries are complete. The result
 is the list of all values. Each execution of a step makes a new value, so the result shows a step that
 ran again after its commit, and a value that got lost. The entries are:
 
@@ -16,6 +16,8 @@ ran again after its commit, and a value that got lost. The entries are:
     bump, send  an invocation of `counter.bump` on one of two object keys, awaited or not
     attach      waits for the last invocation that it has sent; fails if there is none
     set         a write to the invocation's own state, which the next attempt must start with
+    again       continues as new, always as a stage of its own; the values so far are in the next input.
+                It takes an index, as an operation does that is not in the journal
 
 `counter.bump` reads a number from the state of its key, writes the next one and returns it. So the
 numbers show an invocation that was lost, doubled or not alone on its key.
@@ -46,6 +48,7 @@ _KINDS = {
     "send": invocation_pb2.ENTRY_KIND_SEND,
     "set": invocation_pb2.ENTRY_KIND_SET_STATE,
     "get": invocation_pb2.ENTRY_KIND_GET_STATE,
+    "patch": invocation_pb2.ENTRY_KIND_PATCH,
 }
 _RUN = invocation_pb2.ENTRY_KIND_RUN
 _CHILD = [["run", "run"]]
@@ -101,19 +104,22 @@ class Program:
         self.bumps = start.handler == "counter.bump"
         self.state = {name: json.loads(it.data) for name, it in start.state.items()}
         self.stages: list[list[str]] = [["get"], ["set"]]
+        self.values: dict[int, Any] = {}
         if not self.bumps:
-            self.stages = json.loads(start.input.data)
+            given = json.loads(start.input.data)
+            self.stages = given["stages"]
+            self.values = {int(index): it for index, it in given.get("values", {}).items()}
+        assert len(self.values) == start.first_index, "the next run has another input"
         self.compensates = False
         """Whether the compensations have been added to the stages."""
         self.step_failures = dict(start.step_failures)
-        self.values: dict[int, Any] = {}
         self.recorded = {entry.index for entry in start.journal}
         self.unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
         self.executing: set[int] = set()
         self.finished: worker_pb2.WorkerMessage | None = None
         self.pausing = False
         self.stage = 0
-        self.seen = 0
+        self.seen = start.completions_before
         self.undelivered: dict[int, tuple[int, Any]] = {}
         self._check_state(start)
         for entry in start.journal:
@@ -121,7 +127,7 @@ class Program:
                 self.undelivered[entry.completion_number] = (entry.index, value_of(entry.outcome))
             elif entry.kind == _KINDS["get"]:
                 self.values[entry.index] = json.loads(entry.outcome.value.data)
-            elif entry.kind == _KINDS["set"]:
+            elif entry.kind in (_KINDS["set"], _KINDS["patch"]):
                 self.values[entry.index] = None
         for stage in range(len(self.stages)):
             if self.stage == stage and all(it in self.values for it in self.indexes(stage)):
@@ -130,7 +136,9 @@ class Program:
 
     def _check_state(self, start: worker_pb2.Start) -> None:
         """Checks that the state in Start is the one that the journal has written."""
-        written = [
+        kinds = [kind for stage in self.stages for kind in stage]
+        written = [it for it in range(start.first_index) if kinds[it] == "set"]
+        written += [
             json.loads(entry.argument.data)
             for entry in start.journal
             if entry.kind == _KINDS["set"]
@@ -151,7 +159,7 @@ class Program:
         if self.pausing:
             return
         self.open_stage()
-        while self.seen + 1 in self.undelivered and not self.pausing:
+        while self.seen + 1 in self.undelivered and not (self.pausing or self.finished):
             index, value = self.undelivered.pop(self.seen + 1)
             self.seen += 1
             assert self.stage < len(self.stages), "a completion after the end of the program"
@@ -173,6 +181,9 @@ class Program:
                 self.stages.append(extra)
         if self.stage == len(self.stages):
             self._finish()
+            return
+        if self.stages[self.stage] == ["again"]:
+            self._continue()
             return
         known = {index for index, _ in self.undelivered.values()}
         first = self.indexes(self.stage).start
@@ -214,7 +225,7 @@ class Program:
             entry.target = last_sent(self.stages, self.values, index) or "0" * 32
         elif kind == "child":
             entry.name = "program"
-            entry.argument.data = json.dumps(_CHILD).encode()
+            entry.argument.data = json.dumps({"stages": _CHILD}).encode()
         elif kind in ("bump", "send"):
             entry.name = "counter.bump"
             entry.target = key_of(self.id, index)
@@ -223,10 +234,24 @@ class Program:
             self.state["n"] = (self.values[0] or 0) + 1 if self.bumps else index
             entry.argument.data = json.dumps(self.state["n"]).encode()
             self.values[index] = None
+        elif kind == "patch":
+            self.values[index] = None
         elif kind == "get":
             entry.name = "n"
             self.values[index] = self.state.get("n")
             entry.outcome.value.data = json.dumps(self.values[index]).encode()
+
+    def _continue(self) -> None:
+        if self.finished is not None:
+            return
+        message = worker_pb2.WorkerMessage(invocation_id=self.id, attempt=self.attempt)
+        index = self.indexes(self.stage).start
+        given = {"stages": self.stages, "values": {**self.values, index: None}}
+        message.continued.input.data = json.dumps(given).encode()
+        message.continued.completion_number = self.seen
+        message.continued.next_index = index + 1
+        self.finished = message
+        self.worker.send(message)
 
     def _finish(self) -> None:
         if self.finished is not None:

@@ -91,6 +91,7 @@ class SimWorker:
         self.tasks: set[asyncio.Task[None]] = set()
         self.alive = True
         self.version = self.rng.choice(("1", "2"))
+        self.build = self.rng.choice([*world.pins])
         self.reconnect = asyncio.Event()
         """Set to make it open its sessions anew."""
 
@@ -193,6 +194,7 @@ class SimWorker:
         first.protocol_version = 1
         first.worker_id = self.name
         first.slot_count = slots
+        first.build_id = self.build
         # Both versions do the same: no invocation may wait for ever for one of them.
         first.handlers.add(name="program", version=self.version)
         first.handlers.add(name="listener", version=self.version)
@@ -201,6 +203,9 @@ class SimWorker:
             kind=invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE,
             version=self.version,
         )
+        if self.world.pins[self.build]:
+            for handler in first.handlers:
+                handler.versioning = invocation_pb2.VERSIONING_PINNED
         for program in self.programs.values():
             if self._route(program.id) is session:
                 first.resumed.add(invocation_id=program.id, attempt=program.attempt)
@@ -218,6 +223,7 @@ class SimWorker:
     def _handle(self, message: worker_pb2.ServerMessage) -> None:
         kind = message.WhichOneof("message")
         if kind == "start":
+            self.world.check_build(message.invocation_id, message.attempt, self.build)
             handler = Listener if message.start.handler == "listener" else Program
             self.programs[message.invocation_id] = handler(self, message)
             return

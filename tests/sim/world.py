@@ -6,6 +6,8 @@ between any two steps of its loops, stops in an orderly way, or goes on beside i
 its stores may come back as old as the last complete checkpoint, and other processes lock it. Appends
 and their acknowledgements are lost or late. Messages between partitions are lost, doubled, late, or go
 to a node that does not lead. Workers crash, or lose their connections and come back. Steps fail.
+Workers are of two builds, which may pin their handlers, while an operator promotes and drains builds
+and repins invocations.
 """
 
 from __future__ import annotations
@@ -21,30 +23,42 @@ from typing import Any
 from durable_proto.v1 import payload_pb2
 from durable_server.cluster.member import Member
 from durable_server.core import ids
+from durable_server.core.entry_kinds import EntryKind
 from durable_server.core.limits import Limits
 from durable_server.core.model import (
+    EntryRow,
     Invocation,
     State,
     object_scope,
 )
 from durable_server.core.records import (
     AwakeableResolved,
+    BuildDrained,
+    BuildPromoted,
+    BuildRolledBack,
     Invoked,
     PauseAsked,
     Record,
+    Repinned,
+    Restarted,
     Resumed,
     Signalled,
 )
 from durable_server.core.replies import (
     Attached,
+    BuildInUse,
+    BuildMissing,
     Conflict,
     Created,
     Done,
     Missing,
+    NothingToRollBack,
     Refused,
     Reply,
     Resolved,
+    Routed,
 )
+from durable_server.core.restart import restart_id
 from durable_server.core.states import FINAL
 from durable_server.log.memory import Fault
 from durable_server.node.host import Role
@@ -67,12 +81,19 @@ from .worker import SimWorker
 
 NODES = (1, 1, 1, 2, 3)
 """How many nodes are alive at once: one of these."""
+BUILDS = ("b1", "b2")
+"""Each worker runs one of these; so the workers of the other one come back sooner or later."""
+_ANSWERS = Routed | BuildMissing | BuildInUse | NothingToRollBack | Done | Missing | Refused | None
+"""What an operator may hear."""
 SETTLE_SECONDS = 20.0
 """How long nodes take at most until they have the roles that they should have."""
 _KINDS = [
     *("run", "run", "try", "try", "sleep", "wait", "choose", "child", "bump", "send", "set"),
-    *("attach", "give"),
+    *("attach", "give", "patch"),
 ]
+
+_COPIED_KINDS = ("run", "run", "try", "sleep", "wait", "child", "set")
+"""The entries of programs that are forked: they do nothing that a fork must not do again."""
 
 
 class Slot:
@@ -120,6 +141,10 @@ class World:
         self.executions = 0
         self.compensated = 0
         """How many steps have failed for good and were compensated."""
+        self.runs = 0
+        """How many runs have followed the first ones."""
+        self.forked = 0
+        """How many forks were accepted."""
         self.distance = self.rng.choice((0.0, 0.0, 0.02))
         """How many seconds the logs are away, at most."""
         self.standbys = self.rng.choice((0, 1, 2))
@@ -131,6 +156,8 @@ class World:
         """The last record of each node."""
         self.confusion = self.rng.choice((0.0, 0.02, 0.1))
         """The probability that a record of a node is lost, or a node is not heard for a while."""
+        self.faithful = self.rng.random() < 0.5
+        """Whether a node reads the record of one that is silent before it finds it gone."""
         self.cuts: dict[tuple[str, str], float] = {}
         """Until when a node is not heard by another one."""
         self.broken: asyncio.Future[None]
@@ -138,6 +165,10 @@ class World:
         self.started = 0
         """How many nodes have been started."""
         self.tasks: set[asyncio.Task[None]] = set()
+        self.pins = {it: self.rng.random() < 0.5 for it in BUILDS}
+        """Whether the handlers are pinned in a build."""
+        self.operated = self.rng.random() < 0.5
+        """Whether an operator changes where invocations go."""
         self.limits = Limits(trim_bytes=self.rng.choice((2_000, 20_000)))
 
     # Invariants
@@ -154,7 +185,10 @@ class World:
         known = self.values.setdefault((invocation_id, index), value)
         assert known == value, f"step {index} of {invocation_id} was acknowledged with two values"
         history = self.history_of(invocation_id)
-        row = history.store.entry(history.find(invocation_id).number, index)
+        found = history.find(invocation_id)
+        if index < found.first_index:
+            return  # a late acknowledgement: another attempt has begun the next run
+        row = history.store.entry(found.number, index)
         assert row is not None, f"step {index} of {invocation_id} is not in the log"
         assert row.outcome is not None
         assert value_of(payload_pb2.Outcome.FromString(row.outcome)) == value
@@ -164,13 +198,15 @@ class World:
         assert found.state is State.COMPLETED, found
         assert found.outcome is not None
         values = json.loads(payload_pb2.Outcome.FromString(found.outcome).value.data)
+        self.runs += found.run - 1
+        assert found.run == 1 + program.count(["again"]), found
         compensated = compensations(program, dict(enumerate(values)))
         self.compensated += len(compensated)
         kinds = [kind for stage in [*program, compensated] for kind in stage]
         assert len(values) == len(kinds)
         sequences: dict[str, list[str]] = {}
         for index, (kind, value) in enumerate(zip(kinds, values, strict=True)):
-            if kind in ("sleep", "set"):
+            if kind in ("sleep", "set", "patch", "again"):
                 assert value is None
             elif kind in ("run", "try"):
                 if kind == "try":
@@ -219,7 +255,7 @@ class World:
         """Sends numbered signals to a listener, one after the other, and checks what it received."""
         await asyncio.sleep(self.rng.random() * 5)
         count = self.rng.randint(1, 5)
-        data = payload_pb2.Payload(data=b"%d" % count).SerializeToString()
+        data = payload_pb2.Payload(data=b"[%d, []]" % count).SerializeToString()
         invocation_id = ids.from_name("request", "listener", "", str(number))
         record = Invoked(invocation_id, "listener", data)
         async with asyncio.TaskGroup() as group:
@@ -230,6 +266,7 @@ class World:
         found = ended.result()
         assert found.state is State.COMPLETED, found
         assert found.outcome is not None
+        self.runs += found.run - 1
         received = json.loads(payload_pb2.Outcome.FromString(found.outcome).value.data)
         assert received == list(range(count)), (found.id, received)
 
@@ -247,6 +284,8 @@ class World:
 
     def _check_tries(self, found: Invocation, index: int, value: Any) -> None:
         """Checks that a step failed for good only after all its tries, which the journal counts."""
+        if index < found.first_index:
+            return  # The journal of that run is removed.
         row = self.history_of(found.id).store.entry(found.number, index)
         assert row is not None
         if value == FAILED:
@@ -287,6 +326,22 @@ class World:
                 slot.node.crash()
                 slot.start()
         await asyncio.sleep(SETTLE_SECONDS)
+
+    def check_serving(self) -> None:
+        """Checks that no two nodes may answer reads of one partition.
+
+        To be called whenever a node has a partition more, or counts again.
+        """
+        if not self.faithful:
+            return
+        serving = Counter(
+            processor.partition.index
+            for node in self.nodes
+            if not node.ended.is_set() and node.members.current
+            for processor in node.router.all()
+            if node.router.answers(processor)
+        )
+        assert max(serving.values(), default=0) <= 1, serving
 
     def check_slots(self) -> None:
         """Checks that no node holds a slot of a worker, because nothing is left to run."""
@@ -416,12 +471,21 @@ class World:
             [self.rng.choice(_KINDS) for _ in range(self.rng.randint(1, 3))]
             for _ in range(self.rng.randint(1, 4))
         ]
+        for place in range(len(program) - 1, 0, -1):
+            if self.rng.random() < 0.2:
+                program.insert(place, ["again"])
         await asyncio.sleep(self.rng.random() * 5)
-        data = payload_pb2.Payload(data=json.dumps(program).encode()).SerializeToString()
+        data = payload_pb2.Payload(
+            data=json.dumps({"stages": program}).encode()
+        ).SerializeToString()
         invocation_id = ids.from_name("request", "program", "", str(number))
         kinds = [kind for stage in program for kind in stage]
         others = [
-            self.resolve(awakeable_of(kind, invocation_id, index), f"{number}/{index}/{attempt}")
+            self.resolve(
+                awakeable_of(kind, invocation_id, index),
+                f"{number}/{index}/{attempt}",
+                (invocation_id, index),
+            )
             for index, kind in enumerate(kinds)
             if kind in ("wait", "choose")
             for attempt in range(self.rng.randint(1, 2))
@@ -437,6 +501,61 @@ class World:
         for started in list(self.sends.values()):
             for sent in sorted(started):
                 await self.ended(Invoked(sent, "counter.bump", None, self._key(sent)))
+
+    async def fork_client(self, number: int) -> None:
+        """Forks a program at some time, perhaps with another value of a step, and checks both ends."""
+        program = [
+            [self.rng.choice(_COPIED_KINDS) for _ in range(self.rng.randint(1, 3))]
+            for _ in range(self.rng.randint(1, 4))
+        ]
+        await asyncio.sleep(self.rng.random() * 5)
+        data = payload_pb2.Payload(data=json.dumps({"stages": program}).encode())
+        given = data.SerializeToString()
+        source = ids.from_name("request", "program", "", f"source {number}")
+        forked = restart_id(source, "fork")
+        waits = [
+            self.resolve(awakeable_of(kind, it, index), f"{it[:6]}/{index}", (it, index))
+            for it in (source, forked)
+            for index, kind in enumerate(kind for stage in program for kind in stage)
+            if kind == "wait"
+        ]
+        async with asyncio.TaskGroup() as group:
+            for resolving in waits:
+                group.create_task(resolving)
+            ending = group.create_task(self.ended(Invoked(source, "program", given)))
+            await self._fork(source, forked)
+            self.check_result(await self.ended(Invoked(forked, "program", given)), program)
+        self.check_result(ending.result(), program)
+
+    async def _fork(self, source: str, forked: str) -> None:
+        """Repeats a fork until it is accepted; then the copied steps have the values that they got."""
+        history = self.history_of(source)
+        await asyncio.sleep(self.rng.random() * 10)
+        reply = None
+        while not isinstance(reply, Created | Attached):
+            await asyncio.sleep(self.rng.random())
+            try:
+                rows = history.store.journal(history.find(source).number)
+            except AssertionError:
+                continue  # it is not in the log yet
+            before = self.rng.randint(0, max((it.entry_index for it in rows), default=-1) + 1)
+            copied = [it for it in rows if it.entry_index < before and it.kind == EntryKind.RUN]
+            values = {it.entry_index: _value(it) for it in copied}
+            edits = []
+            if (plain := [it for it in copied if it.failed_tries == 0]) and self.rng.random() < 0.5:
+                index = self.rng.choice(plain).entry_index
+                values[index] = "edited"
+                outcome = payload_pb2.Outcome(value=payload_pb2.Payload(data=b'"edited"'))
+                edits.append((index, outcome.SerializeToString()))
+            record = Restarted(forked, source, before, None, tuple(edits), while_running=True)
+            reply = await self.propose(record)
+            if isinstance(reply, Attached):
+                return  # an earlier request, whose reply was lost, and which had other values
+        for index, value in values.items():
+            assert self.values.setdefault((forked, index), value) == value, (
+                "a copied step ran again"
+            )
+        self.forked += 1
 
     def _key(self, invocation_id: str) -> str:
         return next(key for key, sent in self.sends.items() if invocation_id in sent)
@@ -455,6 +574,8 @@ class World:
         """Proposes a record; returns its reply, or None if none comes within 5 seconds."""
         if isinstance(record, AwakeableResolved):
             partition = ids.awakeable_partition(record.awakeable_id, self.count)
+        elif isinstance(record, BuildPromoted | BuildRolledBack | BuildDrained):
+            partition = 0
         else:
             partition = ids.partition(getattr(record, "invocation_id", ""), self.count)
         processor = self._find(partition)
@@ -478,20 +599,31 @@ class World:
             led = {it.partition.index: it for it in self.node(leader.name).router.all()}
         return led.get(partition)
 
-    async def resolve(self, awakeable_id: str, value: str) -> None:
-        """Resolves an awakeable at some time; only one of several values may be accepted."""
+    async def resolve(self, awakeable_id: str, value: str, entry: tuple[str, int]) -> None:
+        """Resolves an awakeable of an entry at some time; only one of several values may be accepted.
+
+        When the run of the entry is over, another value is accepted, which nobody gets.
+        """
         await asyncio.sleep(self.rng.random() * 10)
         data = payload_pb2.Payload(data=json.dumps(value).encode())
         outcome = payload_pb2.Outcome(value=data).SerializeToString()
         while True:
             reply = await self.propose(AwakeableResolved(awakeable_id, outcome))
             if isinstance(reply, Resolved):
-                assert self.resolved.setdefault(awakeable_id, value) == value
+                known = self.resolved.setdefault(awakeable_id, value)
+                assert known == value or self._is_over(*entry)
                 return
             if isinstance(reply, Conflict):
                 return
             assert isinstance(reply, Missing | None)
+            if isinstance(reply, Missing) and self._is_over(*entry):
+                return
             await asyncio.sleep(self.rng.random())
+
+    def _is_over(self, invocation_id: str, index: int) -> bool:
+        """Returns whether the run of an entry is over, and another one has begun."""
+        found = self.history_of(invocation_id).store.load(invocation_id)
+        return found is not None and found.first_index > index
 
     async def pause(self, invocation_id: str) -> None:
         """Pauses an invocation and resumes it."""
@@ -503,6 +635,52 @@ class World:
                 await asyncio.sleep(self.rng.random())
             await asyncio.sleep(self.rng.random() * 5)
 
+    async def operate(self, clients: int) -> None:
+        """Promotes, drains and rolls back builds, and repins invocations, again and again."""
+        while True:
+            await asyncio.sleep(self.rng.expovariate(0.5))
+            build = self.rng.choice(BUILDS)
+            number = str(self.rng.randrange(clients))
+            subject = ids.from_name("request", "program", "", number)
+            record: Record = self.rng.choice(
+                (
+                    BuildPromoted(build),
+                    BuildPromoted(build, percent=self.rng.randint(1, 99)),
+                    BuildPromoted(build, automatic=True),
+                    BuildRolledBack(build),
+                    BuildDrained(build, self.rng.random() < 0.5),
+                    Repinned(subject, self.rng.choice(("", *BUILDS))),
+                )
+            )
+            reply = await self.propose(record)
+            assert isinstance(
+                reply,
+                Routed
+                | BuildMissing
+                | BuildInUse
+                | NothingToRollBack
+                | Done
+                | Missing
+                | Refused
+                | None,
+            ), reply
+
+    def check_build(self, invocation_id: str, attempt: int, build: str) -> None:
+        """Checks that an attempt has come to a worker of the build that the log says."""
+        found = self.history_of(invocation_id).find(invocation_id)
+        if found.attempt == attempt:
+            assert found.attempt_build == build, f"{invocation_id} was sent to another build"
+
+    def check_builds(self) -> None:
+        """Checks that all partitions know the same builds and routes."""
+        first = self.histories[0].partition
+        deployments = [it._replace(handlers=()) for it in first.deployments.values()]
+        routes = [it._replace(identity="", reason="") for it in first.routes.values()]
+        for history in self.histories[1:]:
+            partition = history.partition
+            assert sorted(partition.deployments.values()) == sorted(deployments)
+            assert sorted(partition.routes.values()) == sorted(routes)
+
     async def run(self, clients: int, workers: int) -> None:
         """Runs the simulation until every client has its result."""
         self.broken = asyncio.get_running_loop().create_future()
@@ -512,10 +690,13 @@ class World:
             asyncio.create_task(self.keep_worker(f"w{number}")) for number in range(workers)
         ]
         replacing = asyncio.create_task(self.replace_nodes())
-        background = [*workers_running, replacing]
+        operators = range(1 if self.operated else 0)
+        operating = [asyncio.create_task(self.operate(clients)) for _ in operators]
+        background = [*workers_running, replacing, *operating]
         clients_done = asyncio.gather(
             *(self.client(number) for number in range(clients)),
             *(self.signal_client(number) for number in range(clients // 2)),
+            *(self.fork_client(number) for number in range(clients // 4)),
         )
         try:
             async with asyncio.timeout(10_000):
@@ -528,8 +709,13 @@ class World:
                     if task.done():
                         task.result()
                 await clients_done
+                for task in operating:
+                    task.cancel()
                 await self.check_outboxes()
+                self.check_builds()
                 self.check_counters()
+                for history in self.histories:
+                    history.check_attempts()
                 replacing.cancel()
                 await self.end_faults()
                 self.check_slots()
@@ -541,3 +727,9 @@ class World:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _value(step: EntryRow) -> Any:
+    """Returns the value of a step in the journal."""
+    assert step.outcome is not None
+    return value_of(payload_pb2.Outcome.FromString(step.outcome))

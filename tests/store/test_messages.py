@@ -26,10 +26,12 @@ from durable_server.core.partition import Partition
 from durable_server.core.records import OutboxAcknowledged
 from durable_server.core.transaction import Transaction
 from durable_server.log.interface import Position
+from durable_server.log.message_codec import encode_message
 from durable_server.processor.clock import LogTime, VirtualClock
 from durable_server.processor.committer import Committer
 from durable_server.store.interface import Recovered
 from durable_server.store.sqlite import SqliteStore, StoreVersionError
+from tests.support.outboxes import outbox
 
 MESSAGES: tuple[Message, ...] = (
     StartChild("c" * 32, "h", b"in", "key", (("a", "b"),), "s", "pk", "ik", 5, 2, "p", 0, True),
@@ -66,6 +68,11 @@ class Sender:
         self._sequence += 1
         self.store.commit(Position(self._sequence, 1, 0), 1, changes)
 
+    @property
+    def outbox(self) -> list[OutboxMessage]:
+        """The messages that are not confirmed."""
+        return outbox(self.store)
+
     def restart(self) -> Recovered:
         """Closes the file, opens it again, and returns what a new leader reads."""
         self.store.close()
@@ -81,15 +88,16 @@ def sender(tmp_path: Path) -> Sender:
 
 def test_a_partition_that_never_sent_has_no_numbers(sender: Sender) -> None:
     recovered = sender.restart()
-    assert (recovered.sent, recovered.seen, recovered.outbox) == ({}, {}, [])
+    assert (recovered.sent, recovered.seen, recovered.outbox) == ({}, {}, {})
 
 
 def test_every_message_is_read_back_by_destination_and_in_its_order(sender: Sender) -> None:
     first = sender.send(*((number % 2 + 1, message) for number, message in enumerate(MESSAGES)))
     second = sender.send(*((2, message) for message in MESSAGES))
     recovered = sender.restart()
-    assert recovered.outbox == sorted(first + second, key=lambda it: (it.destination, it.sequence))
-    assert [it.sequence for it in recovered.outbox if it.destination == 2] == [*range(1, 16)]
+    assert sender.outbox == sorted(first + second, key=lambda it: (it.destination, it.sequence))
+    assert [it.sequence for it in sender.outbox if it.destination == 2] == [*range(1, 16)]
+    assert recovered.outbox == {1: range(1, 6), 2: range(1, 16)}
     assert recovered.sent == {1: 5, 2: 15}
 
 
@@ -97,20 +105,22 @@ def test_acknowledged_messages_are_gone_and_numbers_go_on(sender: Sender) -> Non
     sent = sender.send(*((1, message) for message in MESSAGES), (2, MESSAGES[2]), (3, MESSAGES[2]))
     sender.commit(Changes(acknowledged={1: 9, 3: 1}))
     recovered = sender.restart()
-    assert recovered.outbox == [sent[9], sent[10]]
+    assert recovered.outbox == {1: range(10, 11), 2: range(1, 2)}
+    assert sender.outbox == [sent[9], sent[10]]
     assert recovered.sent == {1: 10, 2: 1, 3: 1}
     sender.commit(Changes(acknowledged={1: 10}))
     assert sender.restart().sent == {1: 10, 2: 1, 3: 1}
     (following,) = sender.send((1, MESSAGES[0]))
     assert following.sequence == 11
-    assert [it.sequence for it in sender.restart().outbox] == [11, 1]
+    assert sender.restart().outbox == {1: range(11, 12), 2: range(1, 2)}
 
 
 def test_an_acknowledgement_that_comes_again_removes_nothing_more(sender: Sender) -> None:
     sent = sender.send((1, MESSAGES[0]), (1, MESSAGES[2]))
     for _ in range(2):
         sender.commit(Changes(acknowledged={1: 1}))
-    assert sender.restart().outbox == [sent[1]]
+    assert sender.restart().outbox == {1: range(2, 3)}
+    assert sender.outbox == [sent[1]]
 
 
 def test_what_is_sent_and_acknowledged_in_one_batch_is_told_apart(sender: Sender) -> None:
@@ -119,7 +129,8 @@ def test_what_is_sent_and_acknowledged_in_one_batch_is_told_apart(sender: Sender
     tx.send(1, MESSAGES[2])
     tx.changes.acknowledged[1] = 1
     sender.commit(tx.changes)
-    assert sender.restart().outbox == tx.changes.outbox
+    assert sender.restart().outbox == {1: range(2, 3)}
+    assert sender.outbox == tx.changes.outbox
 
 
 def test_what_was_seen_is_kept_for_each_sender(sender: Sender) -> None:
@@ -147,11 +158,22 @@ def test_a_message_that_cannot_be_read_is_refused_by_name(
     newer.execute(f"UPDATE outbox SET message = {damage} WHERE sequence = 2")
     newer.commit()
     newer.close()
+    sender.restart()
     with pytest.raises(
         StoreVersionError,
         match=rf"store\.db has a message .*\(number 2 to partition 2: .*({problem}).*newer version",
     ):
-        sender.restart()
+        sender.store.outbox(2, 1, 1000)
+
+
+def test_messages_are_read_from_a_number_on_up_to_a_size_and_at_least_one(sender: Sender) -> None:
+    sent = sender.send(*((1, message) for message in MESSAGES), (2, MESSAGES[0]))[:-1]
+    sizes = [len(encode_message(it.message)) for it in sent]
+    assert sender.store.outbox(1, 1, 0) == sent[:1]
+    assert sender.store.outbox(1, 4, sum(sizes[3:6])) == sent[3:6]
+    assert sender.store.outbox(1, 4, sum(sizes[3:6]) - 1) == sent[3:5]
+    assert sender.store.outbox(1, 4, 1 << 30) == sent[3:]
+    assert sender.store.outbox(1, 11, 1 << 30) == []
 
 
 def test_whether_an_awakeable_is_released_and_what_was_claimed_is_kept(sender: Sender) -> None:
@@ -172,4 +194,5 @@ def test_whether_an_awakeable_is_released_and_what_was_claimed_is_kept(sender: S
 def test_an_acknowledgement_is_a_record_of_the_sender(sender: Sender) -> None:
     sent = sender.send((1, MESSAGES[0]), (1, MESSAGES[2]))
     sender.commit(step(sender.partition, [OutboxAcknowledged(1, 1)], 2).changes)
-    assert sender.restart().outbox == [sent[1]]
+    assert sender.restart().outbox == {1: range(2, 3)}
+    assert sender.outbox == [sent[1]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,11 +20,28 @@ JETSTREAM = "jetstream { store_dir: DIR }"
 class External:
     """A running nats-server."""
 
-    def __init__(self, process: subprocess.Popen[bytes], config: Path, port: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], config: Path) -> None:
         self.process = process
         self._config = config
-        self.port = port
-        self.url = f"nats://127.0.0.1:{port}"
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    def kill(self) -> None:
+        """Sends SIGKILL and waits for the end."""
+        self.process.kill()
+        self.process.wait()
+
+    def lose_data(self) -> None:
+        """Deletes the store of a server that does not run."""
+        shutil.rmtree(self._config.parent / "store")
+
+    def start(self) -> None:
+        """Runs it again, on the same port if that was given and on the same store."""
+        self.process = _start(self._config.parent, self._config)
 
 
 def _start(folder: Path, config: Path) -> subprocess.Popen[bytes]:
@@ -49,16 +67,16 @@ def _write(folder: Path, config: str, port: int) -> Path:
 async def external_nats(folder: Path, config: str, port: int = -1) -> AsyncIterator[External]:
     """Runs nats-server with these lines of configuration; DIR stands for its store's folder."""
     path = _write(folder, config, port)
-    process = _start(folder, path)
+    server = External(_start(folder, path), path)
     try:
         async with asyncio.timeout(20):
             while (found := _port(folder)) is None:  # it writes its port to a file only
-                assert process.poll() is None, (folder / "output.log").read_text()
+                assert server.process.poll() is None, (folder / "output.log").read_text()
                 await asyncio.sleep(0.02)
-        yield External(process, path, found)
+        server.port = found
+        yield server
     finally:
-        process.kill()
-        process.wait()
+        server.kill()
 
 
 def _port(folder: Path) -> int | None:

@@ -30,8 +30,9 @@ class ManualWorker:
         handlers: tuple[str, ...] = ("three",),
         slots: int = 10,
         version: str = "v1",
+        metadata: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        self._call: Any = worker_pb2_grpc.DurableWorkerStub(channel).Session()
+        self._call: Any = worker_pb2_grpc.DurableWorkerStub(channel).Session(metadata=metadata)
         self._received: deque[worker_pb2.ServerMessage] = deque()
         self.hello = worker_pb2.Hello(protocol_version=1, worker_id=worker_id, slot_count=slots)
         for name in handlers:

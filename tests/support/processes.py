@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 class Child:
@@ -57,11 +57,23 @@ def until(condition: Callable[[], object], what: str, child: Child | None = None
         time.sleep(0.01)
 
 
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def running(
-    command: Sequence[str], output: Path, *, environment: dict[str, str] | None = None
+    command: Sequence[str],
+    output: Path,
+    *,
+    environment: dict[str, str] | None = None,
+    attended: bool = False,
 ) -> Iterator[Child]:
-    """Runs a command for the length of the block; then kills it and its children."""
+    """Runs a command for the length of the block; then kills it and its children.
+
+    `attended` is for one that Ctrl-C ends by default: a shell that runs the tests in the background may
+    ignore SIGINT, and children inherit that.
+    """
     with output.open("ab") as file:
         process = subprocess.Popen(
             command,
@@ -70,6 +82,7 @@ def running(
             stdin=subprocess.DEVNULL,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
+            preexec_fn=_heed_interrupts if attended else None,
         )
     child = Child(process, output)
     try:

@@ -62,6 +62,34 @@ async def race(ctx: durable.Context) -> str:
 
 
 @durable.workflow
+async def patched(ctx: durable.Context) -> list[Any]:
+    """Asks about a patch beside a step that is in flight, and again in a compensation."""
+
+    async def undo(ctx: durable.Context) -> None:
+        found.append(ctx.patched("undo"))
+        await ctx.run("undo", effect, "undo")
+
+    async def ask() -> bool:
+        await ctx.sleep(1)
+        return ctx.patched("ask")
+
+    found: list[Any] = list(await asyncio.gather(ctx.run("step", effect, "step"), ask()))
+    ctx.deprecate_patch("ask")
+    try:
+        async with durable.saga(ctx) as saga:
+            saga.undo(undo, ctx)
+            await ctx.run("refused", refuse)
+    except durable.StepFailedError:
+        found.append(ctx.patched("ask"))
+    return found
+
+
+def refuse() -> None:
+    """A step that fails for good."""
+    raise durable.TerminalError("no")
+
+
+@durable.workflow
 async def many(ctx: durable.Context) -> list[Any]:
     """Runs everything at once, so that the order of completions differs from that of entries."""
     found = await asyncio.gather(
@@ -72,6 +100,60 @@ async def many(ctx: durable.Context) -> list[Any]:
     )
     await ctx.options(key="many").send_delayed(primitives.Counter.add, 1, 3600)
     return found
+
+
+@durable.workflow
+async def rounds(ctx: durable.Context, left: int, got: list[Any]) -> list[Any]:
+    """Continues as new with a child, a promise and a signal open, of which it may have lost one."""
+    ctx.set("rounds", await ctx.get("rounds", int, 0) + 1)
+    got.append(await ctx.run("step", effect, f"step {left}"))
+    child = ctx.options(key="rounds").invoke(primitives.Counter.add, 1)
+    first, second = ctx.signal("thing"), ctx.signal("thing")
+    await asyncio.wait({ctx.promise("answer"), child, first}, return_when=asyncio.FIRST_COMPLETED)
+    got.append(await ctx.promise("answer"))
+    if left:
+        ctx.continue_as(left - 1, got)
+    del second
+    return [*got, await first, await ctx.get("rounds", int), await child]
+
+
+async def answer_in_turn(client: durable.AsyncClient, wait: Wait) -> None:
+    """Sends the signal first, then the answer."""
+    if wait.kind == "signal":
+        await client.signal(wait.invocation_id, wait.name, "a thing")
+    elif wait.kind == "awakeable":
+        await client.resolve_awakeable(wait.name, "yes")
+
+
+@durable.workflow
+async def quoted(ctx: durable.Context) -> list[Any]:
+    """Has entries of most kinds before its second wait, and uses what they returned after it."""
+    luck = ctx.random.randrange(1_000_000)
+    price = await ctx.run("price", lambda: 7)
+    ctx.set("price", price)
+    square = await ctx.invoke(primitives.square, price)
+    await ctx.sleep(1)
+    thing = await ctx.signal("go")
+    asked = await ctx.promise("asked")
+    answer = await ctx.awakeable()
+    same = asked == await ctx.promise("asked")
+    told = await ctx.run("tell", effect, f"{price} {square} {same} {thing} {luck}")
+    return [told, answer, ctx.patched("same"), await ctx.get("price")]
+
+
+async def fork_and_answer(client: durable.AsyncClient, wait: Wait) -> None:
+    """Forks the first invocation at its second wait, with another price and another signal."""
+    found = await client.get(wait.invocation_id)
+    if wait.name.endswith("-6") and not found.source_invocation_id:
+        await client.restart(
+            wait.invocation_id,
+            from_index=len(found.journal),
+            outcomes={0: 9, 4: "another thing"},
+            while_running=True,
+        )
+    if wait.name.endswith(".asked") and found.source_invocation_id:
+        await client.resolve_awakeable(wait.name, "the copied promise was asked for again")
+    await answer(client, wait)
 
 
 @dataclass
@@ -149,6 +231,13 @@ FLOWS: list[Any] = [
     (race, (), {}, "timer"),
     (race, (), {"drive": answer}, "answer"),
     (many, (), {}, ["one", 49, 5, "409 not possible"]),
+    (patched, (), {}, ["step", True, True, True]),
+    (
+        rounds,
+        (1, []),
+        {"drive": answer_in_turn},
+        ["step 1", "yes", "step 0", "yes", "a thing", 2, 2],
+    ),
     (long_ago, (), {}, "asked"),
     (asks_until_it_can_read, (), {"drive": answer_badly_first}, [7, 7, 7, 4]),
     (clients.greet, (clients.Greet("you"),), {}, clients.Greeting("Hello, you!", 3)),
@@ -183,6 +272,18 @@ async def test_the_same_end_wherever_it_crashes(
         assert result.status == expected
     assert report.runs == 3 + 3 * len(report.boundaries)
     assert report.boundaries[0].startswith(f"{workflow.name}#1 is asked for")
+
+
+async def test_a_fork_comes_to_the_same_end_wherever_it_crashes() -> None:
+    calls.clear()
+    report = await crash_everywhere(quoted, drive=fork_and_answer, others=OTHERS)
+    assert "quoted#2 is forked from quoted#1 before entry 7" in report.boundaries
+    # The copied steps and children do not run again, and the random numbers are those of the source.
+    told = {tuple(it.split()) for it in calls}
+    assert {it[:3] for it in told} == {("7", "49", "True"), ("9", "49", "True")}
+    assert {it[3:-1] for it in told} == {("a", "thing"), ("another", "thing")}
+    assert len({it[-1] for it in told}) == 1
+    assert report.result.value()[1:] == [{"by": "Ada"}, True, 7]
 
 
 # What crash_everywhere does
@@ -222,6 +323,23 @@ def test_steps_that_run_again_are_seen() -> None:
         started = ("Started", {"invocation_id": "i", "attempt": attempt})
         steps.note([started, ("EntryRecorded", {**entry, "attempt": attempt})])
     assert steps.repeated == ["i: entry 0 ('first') ran in attempt 1 and again in attempt 2"]
+
+
+def test_steps_that_a_fork_runs_again_are_seen() -> None:
+    steps = StepOutcomes()
+    entry = {"attempt": 1, "kind": 1, "name": "first"}
+    copied = {"invocation_id": "j", "source_id": "i", "from_index": 1}
+    for kind, fields in (
+        ("Started", {"invocation_id": "i", "attempt": 1}),
+        ("EntryRecorded", {**entry, "invocation_id": "i", "entry_index": 0}),
+        ("EntryRecorded", {**entry, "invocation_id": "i", "entry_index": 1}),
+        ("Restarted", copied),
+        ("Started", {"invocation_id": "j", "attempt": 1}),
+        ("EntryRecorded", {**entry, "invocation_id": "j", "entry_index": 0}),
+        ("EntryRecorded", {**entry, "invocation_id": "j", "entry_index": 1}),
+    ):
+        steps.note([(kind, fields)])
+    assert steps.repeated == ["j: entry 0 ('first') was copied, and ran again in attempt 1"]
 
 
 async def test_a_worker_that_is_refused_ends_it() -> None:

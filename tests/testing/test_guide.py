@@ -13,7 +13,7 @@ from tests.support.repository import ROOT
 
 
 @pytest.mark.parametrize(
-    ("document", "count", "tests"), [("testing.md", 4, 6), ("failures.md", 2, 2)]
+    ("document", "count", "tests"), [("testing.md", 5, 7), ("failures.md", 2, 2)]
 )
 def test_examples_of_the_guide_run(tmp_path: Path, document: str, count: int, tests: int) -> None:
     examples = re.findall(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from durable_server.webhooks.tokens import Claim, Keyring
+from durable_server.webhooks.tokens import Claim, Keyring, awakeable_of
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 CLAIM = Claim("0123-4", 1_700_000_000, "stripe", "payments")
@@ -19,6 +19,7 @@ claims = st.builds(
     st.integers(0, 2**63),
     st.sampled_from(["", "stripe", "github"]),
     st.text("abc_.-", max_size=64),
+    st.just(b"") | st.binary(min_size=8, max_size=8),
 )
 
 
@@ -27,6 +28,19 @@ def test_a_claim_comes_back(claim: Claim) -> None:
     token = Keyring([KEY]).sign(claim)
     assert Keyring([KEY]).read(token) == claim
     assert Keyring([OTHER]).read(token) is None
+
+
+@given(claims, st.binary(min_size=8, max_size=8))
+def test_an_id_names_one_token(claim: Claim, nonce: bytes) -> None:
+    other = claim._replace(nonce=nonce)
+    assert awakeable_of(claim.webhook_id) == claim.awakeable_id
+    assert (other.webhook_id == claim.webhook_id) == (other == claim)
+    assert awakeable_of(claim.webhook_id[:-1]) == awakeable_of(claim.awakeable_id + "#") == ""
+
+
+def test_a_token_of_version_1_is_still_read() -> None:
+    token = "Vz6oco6fkCCaCwnhGcadbFNtM980JnxVzFIXofHR71kBAAAAAGVT8QAGc3RyaXBlCHBheW1lbnRzMDEyMy00"
+    assert Keyring([KEY]).read(token) == CLAIM
 
 
 @given(st.data())

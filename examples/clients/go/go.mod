@@ -4,6 +4,7 @@ go 1.24.0
 
 require (
 	durable.dev/gen/go v0.0.0
+	golang.org/x/crypto v0.40.0
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20250818200422-3122310a409c
 	google.golang.org/grpc v1.76.0
 	google.golang.org/protobuf v1.36.11

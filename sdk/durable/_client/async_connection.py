@@ -13,6 +13,8 @@ Rules.
 - In local mode the channel leads to a control plane in this process (`_local`); all else is the
   same.
 - Handlers that the client serves run in a worker on the client's loop (`_worker.hosting`).
+- With a codec, the payloads of a request are encoded when it is first sent, and those of a response
+  are decoded when it is received; flows and views see plain values.
 - Cancelling the caller's task stops the wait, not the invocation.
 """
 
@@ -28,9 +30,11 @@ import grpc.aio
 from durable_proto.v1.control_pb2_grpc import DurableControlStub
 
 from .._common.addresses import Address
+from .._common.codecs.interface import Codec, check_codec
+from .._common.codecs.messages import decode_message, encode_message
 from .._common.errors import RpcError
 from .._common.rotation import Rotation
-from .._common.transport import leaves_address, open_async_channel, translate
+from .._common.transport import leaves_address, open_async_channel, renewed, translate
 from .._definitions.workflow import Workflow
 from .._engine.loop import refuse_client
 from .._local.control_plane import ADDRESS as LOCAL_ADDRESS
@@ -38,6 +42,7 @@ from .._local.control_plane import LocalControlPlane
 from .._worker.hosting import Dial, Hosting, ServeOptions
 from .invocation_views import Invocation
 from .rpc_flow import Rpc, RpcFlow, Sleep
+from .stubs import with_access
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -54,27 +59,34 @@ class _Line(NamedTuple):
     stub: DurableControlAsyncStub
 
 
-def open_connection(addresses: Sequence[Address]) -> AsyncConnection:
-    """Returns a connection to the control plane at some addresses."""
-    return AsyncConnection(Dial(addresses, open_async_channel))
+def open_connection(addresses: Sequence[Address], codec: Codec | None) -> AsyncConnection:
+    """Returns a connection to the control plane at some addresses.
+
+    Raises TypeError for what is no codec.
+    """
+    return AsyncConnection(Dial(addresses, open_async_channel, check_codec(codec)))
 
 
-def open_local_connection(webhook_secrets: Mapping[str, str] | None) -> AsyncConnection:
+def open_local_connection(
+    webhook_secrets: Mapping[str, str] | None, codec: Codec | None
+) -> AsyncConnection:
     """Returns a connection to a new control plane in this process.
 
-    Raises ServerNotInstalledError, ValueError for a secret that is empty.
+    Raises ServerNotInstalledError, ValueError for a secret that is empty, and as `open_connection`.
     """
-    return AsyncConnection.to_local(LocalControlPlane(webhook_secrets=webhook_secrets))
+    checked = check_codec(codec)
+    return AsyncConnection.to_local(LocalControlPlane(webhook_secrets=webhook_secrets), checked)
 
 
 class AsyncConnection:
     """The channels that a client and its views share, and the handlers that the client serves."""
 
-    __slots__ = ("_closed", "_line", "_loop", "_rotation", "dial", "hosting", "local")
+    __slots__ = ("_closed", "_codec", "_line", "_loop", "_rotation", "dial", "hosting", "local")
 
     def __init__(self, dial: Dial, local: LocalControlPlane | None = None) -> None:
         """`local` is the control plane that belongs to this connection and is closed with it."""
         self.dial: Final = dial
+        self._codec: Final = dial.codec
         self.hosting: Final = Hosting(dial)
         self.local: Final = local
         self._rotation: Final = Rotation(dial.addresses, self._open)
@@ -83,13 +95,13 @@ class AsyncConnection:
         self._closed = False
 
     @classmethod
-    def to_local(cls, local: LocalControlPlane) -> AsyncConnection:
+    def to_local(cls, local: LocalControlPlane, codec: Codec | None = None) -> AsyncConnection:
         """Returns a connection to a local control plane, which it closes."""
-        return cls(Dial((LOCAL_ADDRESS,), local.open), local)
+        return cls(Dial((LOCAL_ADDRESS,), local.open, codec), local)
 
     def _open(self, address: Address) -> _Line:
         channel = self.dial.open(address)
-        return _Line(address, channel, DurableControlStub(channel))
+        return _Line(address, channel, with_access(DurableControlStub(channel), channel))
 
     def line(self) -> _Line:
         """Returns what is open for the address that is used now.
@@ -124,18 +136,29 @@ class AsyncConnection:
     async def run(self, flow: RpcFlow[T]) -> T:
         """Runs an RPC flow: makes its RPCs and its pauses, and returns its result."""
         line = self.line()
+        codec = self._codec
         tried: dict[str, None] = {}
+        again = False
         try:
             step = next(flow)
             while True:
                 if isinstance(step, Rpc):
                     rpc = getattr(line.stub, step.method)
+                    used = line.address.token_text()
+                    if codec is not None:
+                        encode_message(codec, step.request)
                     try:
                         response = await rpc(step.request, timeout=step.timeout)
                     except grpc.RpcError as error:
-                        step = flow.throw(translate(error, line.address.target, tried))
+                        if not again and renewed(error, line.address, used):
+                            again = True
+                            continue
+                        step = flow.throw(translate(error, line.address, tried))
                     else:
                         tried.clear()
+                        again = False
+                        if codec is not None:
+                            decode_message(codec, response)
                         step = flow.send(response)
                 elif isinstance(step, Sleep):
                     await asyncio.sleep(step.seconds)
@@ -157,18 +180,26 @@ class AsyncConnection:
         """Yields an invocation as it is now and after each change, until it has ended."""
         watch = Watch(invocation_id, timeout, len(self._rotation))
         tried: dict[str, None] = {}
+        again = False
         while True:
             line = self.line()
+            used = line.address.token_text()
             stream = line.stub.WatchInvocation(watch.request)
             error: RpcError | None = None
             try:
                 async for message in stream:
                     tried.clear()
+                    again = False
+                    if self._codec is not None:
+                        decode_message(self._codec, message)
                     changed = watch.received(message)
                     if changed is not None:
                         yield changed
             except grpc.RpcError as broken:
-                error = translate(broken, line.address.target, tried)
+                if not again and renewed(broken, line.address, used):
+                    again = True
+                    continue
+                error = translate(broken, line.address, tried)
                 if leaves_address(error):
                     tried[line.address.target] = None
                     self._leave(line.address)

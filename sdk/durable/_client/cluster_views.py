@@ -19,11 +19,39 @@ class ClusterNode:
     version: str
     """Its version."""
     draining: bool
-    """Whether it gives its partitions to other nodes because it will stop."""
+    """Whether it gives its partitions to other nodes and takes none, by command or because it stops."""
+    stopping: bool
+    """Whether it does so because it stops, which cannot be undone."""
     led_partitions: tuple[int, ...]
     """The partitions that it leads."""
     followed_count: int
     """How many partitions it follows."""
+    format_level: int = 0
+    """The newest format level that it can read; see `Cluster.format_level`."""
+
+    @classmethod
+    def of(cls, message: control_pb2.ClusterNode) -> ClusterNode:
+        """Returns the view of a message."""
+        return cls(
+            name=message.name,
+            address=message.address,
+            version=message.version,
+            draining=message.draining,
+            stopping=message.stopping,
+            led_partitions=tuple(message.led_partitions),
+            followed_count=message.followed_count,
+            format_level=message.format_level,
+        )
+
+    @property
+    def state(self) -> str:
+        """What it does, in one word: `serving`, `draining`, `drained` (it leads nothing any more) or
+        `stopping`."""
+        if self.stopping:
+            return "stopping"
+        if not self.draining:
+            return "serving"
+        return "draining" if self.led_partitions else "drained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +107,7 @@ class Cluster:
             format_level=message.format_level,
             standby_count=message.standby_count,
             answering_node=message.answering_node,
-            nodes=tuple(
-                ClusterNode(
-                    name=it.name,
-                    address=it.address,
-                    version=it.version,
-                    draining=it.draining,
-                    led_partitions=tuple(it.led_partitions),
-                    followed_count=it.followed_count,
-                )
-                for it in message.nodes
-            ),
+            nodes=tuple(map(ClusterNode.of, message.nodes)),
             partitions=tuple(
                 ClusterPartition(
                     partition=it.partition,

@@ -23,9 +23,17 @@ import grpc
 from durable_proto.v1.control_pb2_grpc import DurableControlStub
 
 from .._common.addresses import Address
+from .._common.codecs.interface import Codec, check_codec
+from .._common.codecs.messages import decode_message, encode_message
 from .._common.errors import RpcError
 from .._common.rotation import Rotation
-from .._common.transport import leaves_address, open_async_channel, open_channel, translate
+from .._common.transport import (
+    leaves_address,
+    open_async_channel,
+    open_channel,
+    renewed,
+    translate,
+)
 from .._definitions.workflow import Workflow
 from .._engine.loop import refuse_client
 from .._worker.hosting import Dial, Hosting, LoopThread, ServeOptions
@@ -33,22 +41,28 @@ from . import async_connection
 from .async_connection import AsyncConnection
 from .invocation_views import Invocation
 from .rpc_flow import Rpc, RpcFlow, Sleep
+from .stubs import with_access
 from .watch import Watch
 
 T = TypeVar("T")
 
 
-def open_connection(addresses: Sequence[Address]) -> Connection:
-    """Returns a connection to the control plane at some addresses."""
-    return RemoteConnection(addresses)
+def open_connection(addresses: Sequence[Address], codec: Codec | None) -> Connection:
+    """Returns a connection to the control plane at some addresses.
+
+    Raises TypeError for what is no codec.
+    """
+    return RemoteConnection(addresses, check_codec(codec))
 
 
-def open_local_connection(webhook_secrets: Mapping[str, str] | None) -> Connection:
+def open_local_connection(
+    webhook_secrets: Mapping[str, str] | None, codec: Codec | None
+) -> Connection:
     """Returns a connection to a new control plane in this process.
 
-    Raises ServerNotInstalledError, ValueError for a secret that is empty.
+    Raises ServerNotInstalledError, ValueError for a secret that is empty, and as `open_connection`.
     """
-    return LocalConnection(async_connection.open_local_connection(webhook_secrets))
+    return LocalConnection(async_connection.open_local_connection(webhook_secrets, codec))
 
 
 class Connection(ABC):
@@ -114,16 +128,17 @@ class _Line(NamedTuple):
 
 def _open_line(address: Address) -> _Line:
     channel = open_channel(address)
-    return _Line(address, channel, DurableControlStub(channel))
+    return _Line(address, channel, with_access(DurableControlStub(channel), channel))
 
 
 class RemoteConnection(Connection):
     """A connection to a control plane in another process, or to the nodes of one."""
 
-    def __init__(self, addresses: Sequence[Address]) -> None:
+    def __init__(self, addresses: Sequence[Address], codec: Codec | None) -> None:
+        self._codec: Final = codec
         self._rotation: Final = Rotation(addresses, _open_line)
         self._line = self._rotation.use()
-        self._hosting: Final = Hosting(Dial(addresses, open_async_channel))
+        self._hosting: Final = Hosting(Dial(addresses, open_async_channel, codec))
         self._loop: Final = _BackgroundLoop()
         self._closed = False
 
@@ -142,18 +157,29 @@ class RemoteConnection(Connection):
         """See Connection."""
         refuse_client()
         line = self._line
+        codec = self._codec
         tried: dict[str, None] = {}
+        again = False
         try:
             step = next(flow)
             while True:
                 if isinstance(step, Rpc):
                     rpc = getattr(line.stub, step.method)
+                    used = line.address.token_text()
+                    if codec is not None:
+                        encode_message(codec, step.request)
                     try:
                         response = rpc(step.request, timeout=step.timeout)
                     except grpc.RpcError as error:
-                        step = flow.throw(translate(error, line.address.target, tried))
+                        if not again and renewed(error, line.address, used):
+                            again = True
+                            continue
+                        step = flow.throw(translate(error, line.address, tried))
                     else:
                         tried.clear()
+                        again = False
+                        if codec is not None:
+                            decode_message(codec, response)
                         step = flow.send(response)
                 elif isinstance(step, Sleep):
                     time.sleep(step.seconds)
@@ -171,18 +197,26 @@ class RemoteConnection(Connection):
         refuse_client()
         watch = Watch(invocation_id, timeout, len(self._rotation))
         tried: dict[str, None] = {}
+        again = False
         while True:
             line = self._line
+            used = line.address.token_text()
             stream = line.stub.WatchInvocation(watch.request)
             error: RpcError | None = None
             try:
                 for message in stream:
                     tried.clear()
+                    again = False
+                    if self._codec is not None:
+                        decode_message(self._codec, message)
                     changed = watch.received(message)
                     if changed is not None:
                         yield changed
             except grpc.RpcError as broken:
-                error = translate(broken, line.address.target, tried)
+                if not again and renewed(broken, line.address, used):
+                    again = True
+                    continue
+                error = translate(broken, line.address, tried)
                 if leaves_address(error):
                     tried[line.address.target] = None
                     self._leave(line.address)

@@ -2,8 +2,8 @@
 
 Rules.
 - Each request has a request id, so that the server answers a retry with the first response and
-  the change happens once. Purge, SetState and CreateWebhook have none, because to repeat one
-  changes nothing more.
+  the change happens once. Purge, CreateWebhook and RevokeWebhook have none, because
+  to repeat one changes nothing more.
 - Pause, resume, cancel and restart name who asks, `user@host` unless the caller says otherwise: the
   person who later looks at a paused invocation wants to know whom to ask.
 - A pause is complete when the steps in flight have ended. The server waits for that, PAUSE_SECONDS
@@ -21,12 +21,17 @@ from durable_proto.v1 import control_pb2, payload_pb2
 from .._common.durations import span
 from .._common.values.serde import decode, encode
 from .._common.webhooks import Webhook, webhook_of
+from .cluster_views import ClusterNode
 from .options import Unset, default_identity
 from .rpc_flow import WAIT_SECONDS_MAX, RpcFlow, deadline_after, new_request_id, send_rpc
 from .status import status_word
 
 PAUSE_SECONDS: Final = 5.0
 """How long a pause waits for steps in flight: most are shorter, and a person waits no longer."""
+
+
+EDITED: Final = "durable.Edited"
+"""The type of a failure that a person has given to a step of a restarted invocation."""
 
 
 class Resolution(NamedTuple):
@@ -36,6 +41,17 @@ class Resolution(NamedTuple):
     """The invocation that the awakeable belongs to; "" while no invocation has created it."""
     repeated: bool
     """Whether it had this same outcome already, so that nothing has changed."""
+
+
+class Revocation(NamedTuple):
+    """The response to revoking a webhook, or all webhooks of an awakeable."""
+
+    awakeable_id: str
+    """The awakeable."""
+    invocation_id: str
+    """The invocation that it belongs to; "" while no invocation has created it."""
+    resolved: bool
+    """Whether it had an outcome already, perhaps through the webhook."""
 
 
 def pause(
@@ -86,16 +102,29 @@ def restart(
     invocation_id: str,
     from_index: int,
     value: Any,
+    outcomes: Mapping[int, Any] | None,
+    failures: Mapping[int, str] | None,
+    while_running: bool,
     reason: str,
     identity: str,
     timeout: float | None,
 ) -> RpcFlow[str]:
     """Starts a copy of an invocation; returns the new id. `value` is its input, or UNSET."""
+    edited: dict[int, payload_pb2.Outcome] = {}
+    for index, outcome in (outcomes or {}).items():
+        edited[index] = payload_pb2.Outcome(value=encode(outcome))
+    for index, message in (failures or {}).items():
+        if index in edited:
+            raise ValueError(f"outcomes and failures both have the step {index}: give one of them")
+        failure = payload_pb2.Failure(type=EDITED, message=message, terminal=True)
+        edited[index] = payload_pb2.Outcome(failure=failure)
     request = control_pb2.RestartRequest(
         invocation_id=invocation_id,
         request_id=new_request_id(),
         from_index=from_index,
         input=None if isinstance(value, Unset) else encode(value),
+        outcomes=edited,
+        while_running=while_running,
         reason=reason,
         identity=identity or default_identity(),
     )
@@ -165,6 +194,25 @@ def create_webhook(
     return webhook_of(response)
 
 
+def revoke_webhook(webhook: str, timeout: float | None) -> RpcFlow[Revocation]:
+    """Revokes a webhook."""
+    return _revoke(control_pb2.RevokeWebhookRequest(webhook=webhook), timeout)
+
+
+def revoke_webhooks(awakeable_id: str, timeout: float | None) -> RpcFlow[Revocation]:
+    """Revokes all webhooks of an awakeable."""
+    return _revoke(control_pb2.RevokeWebhookRequest(awakeable_id=awakeable_id), timeout)
+
+
+def _revoke(
+    request: control_pb2.RevokeWebhookRequest, timeout: float | None
+) -> RpcFlow[Revocation]:
+    response: control_pb2.RevokeWebhookResponse = yield from send_rpc(
+        "RevokeWebhook", request, deadline_after(timeout), waits=False
+    )
+    return Revocation(response.awakeable_id, response.invocation_id, response.resolved)
+
+
 def get_state(
     object_name: str, key: str, invocation_id: str, timeout: float | None
 ) -> RpcFlow[dict[str, Any]]:
@@ -193,5 +241,18 @@ def set_state(
         state={name: encode(value) for name, value in values.items()},
         cleared_names=clear,
         clear_all=clear_all,
+        request_id=new_request_id(),
     )
     yield from send_rpc("SetState", request, deadline_after(timeout), waits=False)
+
+
+def drain_node(
+    node: str, undo: bool, wait: float | timedelta, timeout: float | None
+) -> RpcFlow[ClusterNode]:
+    """Makes a node lead nothing, or its share again; returns it as it is then."""
+    request = control_pb2.DrainNodeRequest(node=node, undo=undo)
+    longest = min(span(wait, "wait").total_seconds(), WAIT_SECONDS_MAX)
+    response = yield from send_rpc(
+        "DrainNode", request, deadline_after(timeout), waits=True, longest=longest
+    )
+    return ClusterNode.of(response.node)

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
 from .._common.values.serde import decode
+from .attempt_views import InvocationAttempt
 from .journal_views import AwakeableInfo, FailingStep, JournalEntry
 from .json_form import failure_data, outcome_data, payload_data, time_field, time_text
 from .status import FINAL_STATES, status_word
@@ -139,6 +140,16 @@ class Invocation:
         return self.message.parent_invocation_id
 
     @property
+    def source_invocation_id(self) -> str:
+        """The invocation that it was restarted or forked from, or ""."""
+        return self.message.source_invocation_id
+
+    @property
+    def source_index(self) -> int:
+        """The step of its source before which steps were taken over; 0 for none."""
+        return self.message.source_index
+
+    @property
     def worker_id(self) -> str:
         """The worker that runs it or ran it last, or ""."""
         return self.message.worker_id
@@ -149,6 +160,31 @@ class Invocation:
         return self.message.version
 
     @property
+    def build_id(self) -> str:
+        """The build that began its journal, before that the build of its last attempt, or ""."""
+        return self.message.build_id
+
+    @property
+    def pinned(self) -> bool:
+        """Whether only workers of that build go on with it."""
+        return self.message.pinned
+
+    @property
+    def waiting_for_build(self) -> str:
+        """The build without a connected worker for which it waits while it is pending, or ""."""
+        return self.message.waiting_for_build
+
+    @property
+    def run(self) -> int:
+        """The number of its run, from 1; a program that continues as new begins another one."""
+        return self.message.run
+
+    @property
+    def first_index(self) -> int:
+        """The index of the first entry of the run's journal."""
+        return self.message.first_index
+
+    @property
     def journal(self) -> list[JournalEntry]:
         """The journal in program order; empty in lists."""
         return [JournalEntry(entry) for entry in self.message.journal]
@@ -157,6 +193,14 @@ class Invocation:
     def failing_steps(self) -> list[FailingStep]:
         """The steps that are being retried, in program order; empty in lists."""
         return [FailingStep(it) for it in self.message.failing_steps]
+
+    @property
+    def attempts(self) -> list[InvocationAttempt]:
+        """The last attempts, at most 50, oldest first, with the one that runs; empty in lists.
+
+        In a watch, those that have begun or ended since the last change.
+        """
+        return [InvocationAttempt(it) for it in self.message.attempts]
 
     @property
     def journal_length(self) -> int:
@@ -226,6 +270,7 @@ class Invocation:
             data["input"] = payload_data(message.input) if given else None
             data["journal"] = [it.to_dict() for it in self.journal]
             data["failing_steps"] = [it.to_dict() for it in self.failing_steps]
+            data["attempts"] = [it.to_dict() for it in self.attempts]
             data["awakeables"] = [it.to_dict() for it in self.awakeables]
             data["workflow_state"] = {
                 name: payload_data(value) for name, value in sorted(message.workflow_state.items())
@@ -238,9 +283,12 @@ class Invocation:
 
 _TEXTS: Final = (
     *("invocation_id", "handler", "key", "service", "partition_key", "idempotency_key"),
-    *("parent_invocation_id", "worker_id", "version"),
+    *("parent_invocation_id", "worker_id", "version", "build_id", "waiting_for_build"),
+    "source_invocation_id",
 )
-_NUMBERS: Final = ("attempt", "priority", "journal_length")
+_NUMBERS: Final = (
+    *("attempt", "priority", "journal_length", "pinned", "run", "first_index", "source_index"),
+)
 _TIMES: Final = (
     *("create_time", "start_time", "update_time", "complete_time", "wake_time", "expire_time"),
     "deadline",

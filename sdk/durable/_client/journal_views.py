@@ -58,12 +58,14 @@ class JournalEntry:
 
     @property
     def outcome(self) -> payload_pb2.Outcome | None:
-        """A value or a failure; None until it is completed, and always for a change of state."""
+        """A value or a failure; None until it is completed, and always for a change of state and a
+        patch."""
         return self.message.outcome if self.message.HasField("outcome") else None
 
     @property
     def completed(self) -> bool:
-        """Whether it is completed. A change of state is from the start, without an outcome."""
+        """Whether it is completed. A change of state and a patch are from the start, without an
+        outcome."""
         return self.message.HasField("complete_time") or self.message.HasField("outcome")
 
     @property
@@ -97,6 +99,11 @@ class JournalEntry:
         """For a step or a call, how many tries failed before the recorded one."""
         return self.message.failed_try_count
 
+    @property
+    def build_id(self) -> str:
+        """For a patch, the build of the worker that recorded it, else ""."""
+        return self.message.build_id
+
     def response(self, message_type: type[M]) -> M:
         """Decodes its value as a protobuf message.
 
@@ -121,6 +128,7 @@ class JournalEntry:
             "complete_time": time_text(self.complete_time),
             "due_time": time_text(self.due_time),
             "target_invocation_id": message.target_invocation_id,
+            "build_id": message.build_id,
             "attempt": message.attempt,
             "failed_try_count": message.failed_try_count,
         }

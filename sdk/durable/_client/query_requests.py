@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypedDict, cast
 
-from durable_proto.v1 import control_pb2
+from durable_proto.v1 import access_pb2, control_pb2
 
+from .._timetravel.exported_run import ExportedRun
+from .audit_views import AuditEntry, AuditPage
 from .cluster_views import Cluster
 from .invocation_views import Invocation
 from .rpc_flow import RpcFlow, deadline_after, send_rpc
@@ -20,6 +22,14 @@ def get(invocation_id: str, timeout: float | None) -> RpcFlow[Invocation]:
     request = control_pb2.GetInvocationRequest(invocation_id=invocation_id, include_journal=True)
     response = yield from send_rpc("GetInvocation", request, deadline_after(timeout), waits=False)
     return Invocation(response.invocation)
+
+
+def export(invocation_id: str, timeout: float | None) -> RpcFlow[ExportedRun]:
+    """Returns an invocation with all that its replay needs."""
+    request = control_pb2.ExportInvocationRequest(invocation_id=invocation_id)
+    deadline = deadline_after(timeout)
+    response = yield from send_rpc("ExportInvocation", request, deadline, waits=False)
+    return ExportedRun(response)
 
 
 class Filters(TypedDict, total=False):
@@ -42,6 +52,8 @@ class Filters(TypedDict, total=False):
     """Created before this time; without a time zone it is UTC."""
     parent_invocation_id: str
     """Children and sends of this invocation."""
+    pinned_build_id: str
+    """Pinned to this build, and not ended."""
     oldest_first: bool
     """Oldest first instead of newest first; not together with `order_by`."""
     order_by: str
@@ -121,3 +133,28 @@ def cluster(timeout: float | None) -> RpcFlow[Cluster]:
         "GetCluster", control_pb2.GetClusterRequest(), deadline_after(timeout), waits=False
     )
     return Cluster.of(response)
+
+
+class AuditFilters(TypedDict, total=False):
+    """The filters of `list_audit`; a call must match all that are given."""
+
+    identity: str
+    """Made by this identity."""
+    method: str
+    """Of this RPC, such as `Cancel`."""
+    subject: str
+    """About this: an invocation, an awakeable, a handler, a worker, a node, a token."""
+    time_min: datetime
+    """Answered then or later; without a time zone it is UTC."""
+    page_size: int
+    """How many to return, at most 500; 0 for the default, 50."""
+    page_token: str
+    """The `next_page_token` of the page before; the other filters must be the same."""
+
+
+def list_audit(filters: AuditFilters, timeout: float | None) -> RpcFlow[AuditPage]:
+    """Returns a page of the calls that have changed something."""
+    fields: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
+    request = access_pb2.ListAuditRequest(**fields)
+    response = yield from send_rpc("ListAudit", request, deadline_after(timeout), waits=False)
+    return AuditPage([AuditEntry.of(it) for it in response.entries], response.next_page_token)

@@ -54,6 +54,9 @@ class Handler:
     """The version that the last worker registered."""
     description: str
     """What it does, for people."""
+    versioning: str
+    """Which workers go on with an invocation that has a journal: "auto" for any, "pinned" for those of
+    the build that began it."""
     worker_count: int
     """How many connected workers serve it."""
     pending_count: int
@@ -70,6 +73,7 @@ class Handler:
             kind=_HANDLER_KINDS.get(spec.kind) or f"kind_{spec.kind}",
             version=spec.version,
             description=spec.description,
+            versioning="pinned" if spec.versioning == invocation_pb2.VERSIONING_PINNED else "auto",
             worker_count=message.worker_count,
             pending_count=message.pending_count,
             running_count=message.running_count,

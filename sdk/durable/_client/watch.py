@@ -7,7 +7,7 @@ each message, and asks at the end of the stream whether to open another one.
 
 Rules.
 - No change is yielded twice. Journal entries that are known already are left out of the first
-  message of a new stream, and a message without anything new is dropped.
+  message of a new stream, and so are known attempts. A message without anything new is dropped.
 - The timeout bounds how long the control plane may be away, not how long the invocation takes.
 - The watch is over when a stream has shown the final state and the server has ended it. Both are
   needed: a long journal comes in several messages, and all of the last ones have the final state.
@@ -43,6 +43,8 @@ class Watch:
         self._attempt = 0
         self._away_since: float | None = None
         self._seen: dict[int, int] = {}
+        self._first_index = 0
+        self._ends: dict[int, int] = {}
         self._last: bytes | None = None
         self._reconnected = False
 
@@ -50,22 +52,28 @@ class Watch:
         """Takes a message of the stream; returns the invocation if anything in it is new."""
         self._attempt, self._away_since = 0, None
         found = message.invocation
+        if found.first_index != self._first_index:  # the entries before belong to earlier runs
+            self._first_index = found.first_index
+            self._seen.clear()
         new = [
             entry
             for entry in found.journal
             if self._seen.get(entry.index) != entry.completion_number
         ]
         self._seen.update((entry.index, entry.completion_number) for entry in new)
+        attempts = [it for it in found.attempts if self._ends.get(it.attempt) != it.end]
+        self._ends.update((it.attempt, it.end) for it in attempts)
         shown = Invocation(found)
         self._final = shown.finished
-        form = _without_journal(found)
+        form = _without_lists(found)
         known, self._last = self._last == form, form
         reconnected, self._reconnected = self._reconnected, False
-        if reconnected and known and not new:
+        if reconnected and known and not new and not attempts:
             return None
-        if len(new) < len(found.journal):
+        if len(new) < len(found.journal) or len(attempts) < len(found.attempts):
             kept = invocation_pb2.Invocation.FromString(form)
             kept.journal.extend(new)
+            kept.attempts.extend(attempts)
             return Invocation(kept)
         return shown
 
@@ -96,8 +104,9 @@ class Watch:
         return delay
 
 
-def _without_journal(message: invocation_pb2.Invocation) -> bytes:
+def _without_lists(message: invocation_pb2.Invocation) -> bytes:
     bare = invocation_pb2.Invocation()
     bare.CopyFrom(message)
     bare.ClearField("journal")
+    bare.ClearField("attempts")
     return bare.SerializeToString(deterministic=True)

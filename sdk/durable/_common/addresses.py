@@ -1,9 +1,10 @@
 """Addresses: where the nodes of a control plane, or a service of the user, are reached.
 
 One address is `host:port`, any gRPC target (`dns:///host:port`, `unix:/path`), or one of two schemes
-of our own: `grpc://host:port` and `grpcs://host:port` (TLS with the system's roots). Plain text
-leaves the machine only when the caller says so (`insecure=True`): a typing error in an address must
-not send payloads unencrypted to a public host.
+of our own: `grpc://host:port` (plain text) and `grpcs://host:port` (TLS). Without a scheme it is plain
+text, unless the environment names files for TLS (`tls`). Plain text leaves the machine only when the
+caller says so (`insecure=True`): a typing error in an address must not send payloads unencrypted to a
+public host.
 
 A control plane of several nodes has one address for each node, separated by commas: `a:1,b:1,c:1`.
 
@@ -19,14 +20,20 @@ Rules of a list.
 from __future__ import annotations
 
 import os
+import re
 from typing import Final, NamedTuple
 
 import grpc
+
+from .api_token import ApiToken, TokenSource, find_token
+from .tls import TlsFiles
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 ADDRESS_VARIABLE: Final = "DURABLE_ADDRESS"
 
 _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1", "ip6-localhost"})
+_LOOPBACK_NUMBER: Final = re.compile(r"127(\.[0-9]{1,3}){1,3}")
+"""Not any host that begins so: `127.example.com` is somewhere else."""
 _LOCAL_TARGETS: Final = ("unix:", "unix-abstract:", "vsock:")
 _LITERAL_TARGETS: Final = ("ipv4:", "ipv6:")
 _WHOLE_TARGETS: Final = (*_LOCAL_TARGETS, *_LITERAL_TARGETS, "xds:")
@@ -38,15 +45,43 @@ class Address(NamedTuple):
 
     target: str
     credentials: grpc.ChannelCredentials | None
-    """None for plain text."""
+    """What the caller gave; None for plain text, or if `files` has them."""
     loopback: bool
     listed: bool = False
     """Whether there are others to go to when this one cannot be reached."""
+    files: TlsFiles | None = None
+    """From which the credentials of each new channel are made."""
+    token: ApiToken | None = None
+    """With which the caller shows who it is; None for nothing."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether it is spoken to with TLS."""
+        return self.credentials is not None or self.files is not None
 
     @property
     def text(self) -> str:
         """The address as a user writes it."""
-        return self.target if self.credentials is None else f"grpcs://{self.target}"
+        if self.secure:
+            return f"grpcs://{self.target}"
+        return self.target if TlsFiles.from_environment() is None else f"grpc://{self.target}"
+
+    @property
+    def login_key(self) -> str:
+        """The name under which `durable login` keeps the token for it."""
+        return f"grpcs://{self.target}" if self.secure else self.target
+
+    def token_text(self) -> str:
+        """Returns the token that calls carry now; empty for none. Raises ValueError."""
+        return "" if self.token is None else self.token.text()
+
+    def channel_credentials(self) -> grpc.ChannelCredentials | None:
+        """Returns the credentials for a new channel; None for plain text. Raises ValueError."""
+        return self.credentials if self.files is None else self.files.credentials()
+
+    def state(self) -> object:
+        """Returns what differs when a new channel would have other credentials."""
+        return None if self.files is None else self.files.state()
 
 
 def parse_addresses(
@@ -54,27 +89,50 @@ def parse_addresses(
     *,
     tls: bool | grpc.ChannelCredentials | None = None,
     insecure: bool = False,
+    token: TokenSource | None = None,
 ) -> tuple[Address, ...]:
     """Parses the addresses of a control plane; None means the environment's `DURABLE_ADDRESS`, else
     `127.0.0.1:50051`.
 
-    Raises ValueError for a malformed list or address, and for one that would send plain text to
-    another machine without `insecure`.
+    `tls` goes before the scheme of the addresses and before the environment's files: credentials are
+    used as they are, True asks for TLS, and False for plain text. `token` goes before that of the
+    environment and of `durable login`. Raises ValueError for a malformed list or address, for files
+    and tokens that cannot be used, and for an address that would send plain text to another machine
+    without `insecure`.
     """
     text = (addresses or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS).strip()
-    secure, targets = _split(text)
-    if secure and tls is False:
+    scheme, targets = _split(text)
+    if scheme == "grpcs" and tls is False:
         raise ValueError(f"address {text!r} asks for TLS, and tls=False forbids it")
-    credentials: grpc.ChannelCredentials | None = None
-    if tls is not None and not isinstance(tls, bool):
-        credentials = tls
-    elif tls or secure:
-        credentials = grpc.ssl_channel_credentials()
+    credentials = None if tls is None or isinstance(tls, bool) else tls
+    files: TlsFiles | None = None
+    if credentials is None and tls is not False:
+        given = TlsFiles.from_environment()
+        if tls or scheme == "grpcs":
+            files = given or TlsFiles()
+        elif scheme != "grpc" and not targets[0].startswith(_LOCAL_TARGETS):
+            files = given
+    found = _checked(text, targets, credentials, files, insecure=insecure)
+    tokens = find_token(token, [it.login_key for it in found])
+    return tuple(it._replace(token=its) for it, its in zip(found, tokens, strict=True))
+
+
+def _checked(
+    text: str,
+    targets: list[str],
+    credentials: grpc.ChannelCredentials | None,
+    files: TlsFiles | None,
+    *,
+    insecure: bool,
+) -> tuple[Address, ...]:
+    if files is not None:
+        files.credentials()  # so that a file that cannot be used is found here
     found: dict[str, Address] = {}
     for number, target in enumerate(targets, 1):
         place = f"; it is number {number} of {text!r}" if len(targets) > 1 else ""
         loopback = _is_loopback(target, place)
-        if credentials is None and not loopback and not insecure:
+        address = Address(target, credentials, loopback, len(targets) > 1, files)
+        if not (address.secure or loopback or insecure):
             raise ValueError(
                 f"address {target!r} is not on this machine and would be spoken to in plain text;"
                 f" write 'grpcs://{','.join(targets)}' (or pass tls=...), or pass insecure=True if"
@@ -82,13 +140,19 @@ def parse_addresses(
             )
         if target in found:
             raise ValueError(f"address {text!r} names {target!r} twice; give each node once")
-        found[target] = Address(target, credentials, loopback, listed=len(targets) > 1)
+        found[target] = address
     return tuple(found.values())
 
 
 def parse_address(address: str, *, insecure: bool = False) -> Address:
-    """Parses an address that must be a single one. Raises ValueError as `parse_addresses`."""
-    first, *others = parse_addresses(address, insecure=insecure)
+    """Parses the address of a service of the user, which must be a single one.
+
+    The environment's files are for the control plane, and are not used. Raises ValueError as
+    `parse_addresses`.
+    """
+    scheme, targets = _split(address.strip())
+    files = TlsFiles() if scheme == "grpcs" else None
+    first, *others = _checked(address, targets, None, files, insecure=insecure)
     if others:
         raise ValueError(
             f"address {address!r} is a list, and one address is expected; for a service on several"
@@ -97,8 +161,8 @@ def parse_address(address: str, *, insecure: bool = False) -> Address:
     return first
 
 
-def _split(text: str) -> tuple[bool, list[str]]:
-    """Returns whether a list asks for TLS, and its targets. Raises ValueError."""
+def _split(text: str) -> tuple[str, list[str]]:
+    """Returns the scheme of a list, "" for none, and its targets. Raises ValueError."""
     whole = text.removeprefix("grpc://").removeprefix("grpcs://").startswith(_WHOLE_TARGETS)
     parts = [text] if whole else [it.strip() for it in text.split(",")]
     schemes: set[str] = set()
@@ -124,7 +188,7 @@ def _split(text: str) -> tuple[bool, list[str]]:
             f"address {text!r} mixes TLS and plain text; write one scheme at the beginning, as in"
             f" 'grpcs://{','.join(targets)}'"
         )
-    return "grpcs" in schemes, targets
+    return max(schemes), targets
 
 
 def _scheme(part: str) -> tuple[str, str]:
@@ -169,4 +233,4 @@ def _is_loopback_host(name: str, target: str, place: str) -> bool:
     if len(port) > 5 or int(port) > 65535:
         raise ValueError(f"address {target[:80]!r} has a port beyond 65535{place}")
     host = host.strip("[]")
-    return host in _LOOPBACK_HOSTS or host.startswith("127.")
+    return host in _LOOPBACK_HOSTS or _LOOPBACK_NUMBER.fullmatch(host) is not None

@@ -11,7 +11,8 @@
     │   ├── DeterminismError            the journal does not fit the code: deploy code that does
     │   ├── NonDurableAwaitError        the program awaits what cannot be replayed: use ctx.run
     │   ├── CodecError                  a value cannot be encoded, or a payload not decoded
-    │   │   └── UnencodableValueError   the value of a step; the invocation is held
+    │   │   ├── UnencodableValueError   the value of a step; the invocation is held
+    │   │   └── UndecodableValueError   an encoded value without its codec or key; it is held, too
     │   ├── InvocationFailedError       the work of an invocation failed; `failure` says how
     │   ├── InvocationCancelledError    the invocation was cancelled
     │   ├── InvocationPausedError       the invocation is paused until it is resumed
@@ -22,6 +23,8 @@
     │       ├── InvalidArgumentError
     │       ├── PreconditionError
     │       ├── AlreadyExistsError
+    │       ├── UnauthenticatedError    the credential is missing or not valid: use another one
+    │       ├── PermissionDeniedError   the credential does not permit the request
     │       ├── LimitError              retry with backoff
     │       └── UnavailableError        retry with backoff
     BaseException
@@ -137,9 +140,25 @@ class NonDurableAwaitError(DurableError):
 class CodecError(DurableError):
     """A value cannot be encoded, or a payload cannot be decoded; the message says where."""
 
+    recorded = False
+    """True for a value that the invocation has recorded itself: only other code can read it."""
+
 
 class UnencodableValueError(CodecError):
     """A step has returned a value that cannot be encoded."""
+
+
+class UndecodableValueError(CodecError):
+    """A value that a codec has encoded cannot be decoded here.
+
+    There is no codec, the codec does not have the key, or the bytes were changed. `key_id` is the
+    id of the key, "" when it is not known. A program never gets this error: its invocation is held
+    until somebody has provided the key and resumed it.
+    """
+
+    def __init__(self, message: str, *, key_id: str = "") -> None:
+        super().__init__(message)
+        self.key_id = key_id
 
 
 class ServerNotInstalledError(DurableError):
@@ -233,6 +252,17 @@ class PreconditionError(RpcError):
 
 class AlreadyExistsError(RpcError):
     """The key or id was used for a different request before."""
+
+
+class UnauthenticatedError(RpcError):
+    """The control plane asks who the caller is, and the token or certificate is missing or not valid.
+
+    `metadata["problem"]` is `missing`, `malformed`, `unknown`, `expired` or `revoked`.
+    """
+
+
+class PermissionDeniedError(RpcError):
+    """The caller may not do this: its token, JWT or certificate lacks the scope, or the handler."""
 
 
 class LimitError(RpcError):

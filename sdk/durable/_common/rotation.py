@@ -10,10 +10,14 @@ Rules.
 - `leave` names the address that failed. Of many calls that fail together at one address, the first
   one moves the connection on, and the others find it moved.
 - With a single address nothing ever moves.
+- When the files of TLS have changed, the next use of an address opens anew. What was open before
+  may have calls in flight; it stays open until the owner closes all, and gRPC lets its connection
+  go when it is idle.
 """
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -23,6 +27,8 @@ from .addresses import Address
 
 T = TypeVar("T")
 
+logger = logging.getLogger("durable.client")
+
 
 class Rotation(Generic[T]):
     """The addresses of one connection and what is open for each. Thread-safe."""
@@ -31,7 +37,8 @@ class Rotation(Generic[T]):
         """`open_one` makes what the connection needs of an address, such as a channel."""
         self._addresses: Final = random.sample(addresses, len(addresses))
         self._open: Final = open_one
-        self._opened: Final[dict[Address, T]] = {}
+        self._opened: Final[dict[Address, tuple[T, object]]] = {}
+        self._replaced: Final[list[T]] = []
         self._position = 0
         self._lock: Final = threading.Lock()
 
@@ -45,12 +52,29 @@ class Rotation(Generic[T]):
         return self._addresses[self._position]
 
     def use(self) -> T:
-        """Returns what is open for the address that is used now, opened if need be."""
+        """Returns what is open for the address that is used now, opened if need be.
+
+        Raises ValueError if it was never open and a file of TLS cannot be used.
+        """
         with self._lock:
             address = self.address
-            if address not in self._opened:
-                self._opened[address] = self._open(address)
-            return self._opened[address]
+            known = self._opened.get(address)
+            state = address.state()
+            if known is not None and known[1] == state:
+                return known[0]
+            try:
+                opened = self._open(address)
+            except ValueError as error:
+                if known is None:
+                    raise
+                # Said once for each change.
+                logger.warning("the certificates in use stay, because %s", error)
+                opened = known[0]
+            else:
+                if known is not None:
+                    self._replaced.append(known[0])
+            self._opened[address] = opened, state
+            return opened
 
     def leave(self, address: Address) -> None:
         """Moves on to the next address, unless the connection has left `address` already."""
@@ -60,4 +84,4 @@ class Rotation(Generic[T]):
 
     def opened(self) -> list[T]:
         """Returns all that is open, for the owner to close."""
-        return list(self._opened.values())
+        return [it for it, _ in self._opened.values()] + self._replaced

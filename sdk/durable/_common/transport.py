@@ -31,15 +31,20 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from .addresses import Address
+from .authorized_channel import authorized
 from .errors import (
     AlreadyExistsError,
     InvalidArgumentError,
     LimitError,
     NotFoundError,
+    PermissionDeniedError,
     PreconditionError,
     RpcError,
+    UnauthenticatedError,
     UnavailableError,
 )
+from .tls import handshake_problem
+from .tls_probe import hidden_problem
 
 ERROR_DOMAIN: Final = "durable.v1"
 
@@ -91,19 +96,40 @@ def _options(address: Address, keepalive: bool) -> list[tuple[str, int]]:
 
 
 def open_channel(address: Address) -> grpc.Channel:
-    """Opens a channel for sync stubs. It connects when it is first used."""
+    """Opens a channel for sync stubs. It connects when it is first used.
+
+    Raises ValueError for a file of TLS that cannot be used.
+    """
     options = _options(address, keepalive=True)
-    if address.credentials is None:
-        return grpc.insecure_channel(address.target, options=options)
-    return grpc.secure_channel(address.target, address.credentials, options=options)
+    credentials = address.channel_credentials()
+    if credentials is None:
+        channel = grpc.insecure_channel(address.target, options=options)
+    else:
+        channel = grpc.secure_channel(address.target, credentials, options=options)
+    return authorized(channel, address.token)
 
 
 def open_async_channel(address: Address, *, keepalive: bool = True) -> grpc.aio.Channel:
-    """Opens a channel for async stubs; it belongs to the running event loop."""
+    """Opens a channel for async stubs; it belongs to the running event loop.
+
+    Raises ValueError for a file of TLS that cannot be used.
+    """
     options = _options(address, keepalive)
-    if address.credentials is None:
-        return grpc.aio.insecure_channel(address.target, options=options)
-    return grpc.aio.secure_channel(address.target, address.credentials, options=options)
+    credentials = address.channel_credentials()
+    if credentials is None:
+        channel = grpc.aio.insecure_channel(address.target, options=options)
+    else:
+        channel = grpc.aio.secure_channel(address.target, credentials, options=options)
+    return authorized(channel, address.token)
+
+
+def renewed(error: grpc.RpcError, address: Address, used: str) -> bool:
+    """Returns whether a call was refused because of the token that it `used`, and the address has
+    another one now."""
+    call: grpc.Call = error  # type: ignore[assignment]  # as in `translate`
+    if address.token is None or call.code() is not grpc.StatusCode.UNAUTHENTICATED:
+        return False
+    return address.token.renew(used)
 
 
 def backoff_seconds(
@@ -152,6 +178,8 @@ _CLASSES: Final[dict[grpc.StatusCode, type[RpcError]]] = {
     grpc.StatusCode.FAILED_PRECONDITION: PreconditionError,
     grpc.StatusCode.ALREADY_EXISTS: AlreadyExistsError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: LimitError,
+    grpc.StatusCode.UNAUTHENTICATED: UnauthenticatedError,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDeniedError,
     grpc.StatusCode.UNAVAILABLE: UnavailableError,
     grpc.StatusCode.DEADLINE_EXCEEDED: UnavailableError,
 }
@@ -162,7 +190,7 @@ _HINTS: Final[dict[str, str]] = {
     "AWAKEABLE_NOT_FOUND": "check the id; awakeables end with their invocation",
     "IDEMPOTENCY_MISMATCH": "use another idempotency key for other work",
     "LIMIT_REACHED": "retry with backoff; the request had no effect",
-    "UNIMPLEMENTED": "this version of the control plane does not offer it",
+    "PERMISSION_DENIED": "`durable whoami` shows what this credential permits",
 }
 
 
@@ -171,12 +199,13 @@ _NO_CONNECTION: Final = ("onnect to", "resol", "No route", "not ready")
 
 
 def translate(
-    error: grpc.RpcError, address: str = "", tried: Collection[str] = frozenset()
+    error: grpc.RpcError, address: Address, tried: Collection[str] = frozenset()
 ) -> RpcError:
     """Returns the typed error for an error that a stub raised.
 
     Its message names the `address`, and those that were `tried` before when none answers.
     """
+    where = address.target
     call: grpc.Call = error  # type: ignore[assignment]  # grpcio's errors are Calls; stubs differ
     code = call.code() or grpc.StatusCode.UNKNOWN
     message = call.details() or code.name
@@ -184,8 +213,12 @@ def translate(
     hint = _HINTS.get(reason, "")
     if not reason:
         if code is grpc.StatusCode.UNAVAILABLE:
-            where = address or "the address"
-            if "http1.x server" in message:
+            if address.credentials is None:
+                message = hidden_problem(message, where, address.files)
+            problem = handshake_problem(message, where, tls=address.secure)
+            if problem is not None:
+                message, hint = problem
+            elif "http1.x server" in message:
                 message = f"what answers at {where} speaks HTTP/1, and no gRPC"
                 hint = (
                     "give the address of gRPC, by default port 50051; that of --http is another one"
@@ -197,9 +230,11 @@ def translate(
                 hint = "start it with `durable server` or `durable dev`, or set DURABLE_ADDRESS"
             else:
                 message = f"the connection to the control plane at {where} was lost: {message}"
+        elif code is grpc.StatusCode.UNAUTHENTICATED:
+            hint = "set DURABLE_TOKEN or DURABLE_TOKEN_FILE, or run `durable login`"
         elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            message = f"the control plane at {address or 'the address'} did not answer in time"
-        others = ", ".join(it for it in tried if it != address)
+            message = f"the control plane at {where} did not answer in time"
+        others = ", ".join(it for it in tried if it != where)
         if others and code in _LEFT:
             message += f"; tried too: {others}"
     kind = _CLASSES.get(code, RpcError)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -19,10 +19,12 @@ CREATE_PATH: Final = f"/{CONTROL_SERVICE}/CreateWebhook"
 class Webhook:
     """A URL that resolves one awakeable with the body of the first POST."""
 
-    url: str
+    url: str = field(repr=False)
     """Where to POST. Anyone who knows it can resolve the awakeable, so it is a secret."""
     expire_time: datetime
     """When it expires, in UTC."""
+    id: str = ""
+    """Its id, with which it can be revoked; no secret. Empty if an older control plane made it."""
 
 
 def webhook_request(
@@ -39,4 +41,4 @@ def webhook_request(
 
 def webhook_of(response: control_pb2.CreateWebhookResponse) -> Webhook:
     """Returns the webhook of a response."""
-    return Webhook(response.url, response.expire_time.ToDatetime(UTC))
+    return Webhook(response.url, response.expire_time.ToDatetime(UTC), response.webhook_id)

@@ -1,4 +1,4 @@
-"""Loading: finds the workflows of modules, for `durable worker MODULE...`.
+"""Loading: finds the workflows of modules, for `durable worker MODULE...`, and the codec of one.
 
 A MODULE is an importable name (`examples.simple.workflows`) or the path of a file (`main.py`,
 `app/workflows.py`). A file in a package is imported under its full name, so that its relative
@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from .._common.codecs.interface import Codec
 from .._common.errors import DurableError
 from .call_checks import hidden_workflow, hidden_workflow_text
 from .objects import handlers_of
@@ -57,6 +58,22 @@ def load_workflows(modules: Iterable[str]) -> list[Workflow[..., Any]]:
                     " choose another with @durable.workflow(name=...)"
                 )
     return [workflow for workflow, _ in found.values()]
+
+
+def load_codec(place: str) -> Codec:
+    """Returns the codec at `MODULE:NAME`, such as `app.values:codec`; raises LoadError."""
+    name, _, variable = place.rpartition(":")
+    if not name or not variable or not (_is_path(name) or all(name.split("."))):
+        raise LoadError(
+            f"{place!r} is no codec's place: give MODULE:NAME, as in 'app.values:codec' or"
+            " 'values.py:codec'"
+        )
+    module = _import_file(name) if _is_path(name) else _import_module(name)
+    found = vars(module).get(variable)
+    if isinstance(found, Codec):
+        return found
+    what = f"there is no {variable!r}" if found is None else f"{variable!r} is no durable.Codec"
+    raise LoadError(f"no codec at {place!r}: {what} in {name!r}")
 
 
 def _workflows_of(name: str) -> list[Workflow[..., Any]]:

@@ -27,6 +27,7 @@ from durable_proto.v1 import invocation_pb2
 
 from .declaration_checks import check_async, check_method, check_name
 from .retry import RetryPolicy
+from .versioning import Versioning
 from .workflow import Workflow, WorkflowRef
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ def handler(
     version: str | None = None,
     timeout: float | timedelta | None = None,
     max_concurrent: int = 0,
+    versioning: Versioning | None = None,
 ) -> Callable[[Callable[Concatenate[Any, Context, P], Awaitable[R]]], ObjectHandler[P, R]]: ...
 def handler(method: Any = None, /, **options: Any) -> Any:
     """Makes a method an exclusive handler; the options are those of `workflow`."""
@@ -177,6 +179,7 @@ def shared(
     version: str | None = None,
     timeout: float | timedelta | None = None,
     max_concurrent: int = 0,
+    versioning: Versioning | None = None,
 ) -> Callable[[Callable[Concatenate[Any, Context, P], Awaitable[R]]], ObjectHandler[P, R]]: ...
 def shared(method: Any = None, /, **options: Any) -> Any:
     """Makes a method a shared handler: it only reads state, also while an exclusive one runs."""

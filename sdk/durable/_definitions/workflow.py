@@ -45,6 +45,7 @@ from .declaration_checks import (
     is_value,
 )
 from .retry import RetryPolicy
+from .versioning import NUMBERS, Versioning, check_versioning
 
 if TYPE_CHECKING:
     from types import UnionType
@@ -112,6 +113,7 @@ class Workflow(WorkflowRef[P, R]):
         version: str | None = None,
         timeout: float | timedelta | None = None,
         max_concurrent: int = 0,
+        versioning: Versioning | None = None,
     ) -> None:
         if isinstance(function, Workflow):
             raise TypeError(f"{function.name} is a workflow already; decorate it once")
@@ -125,6 +127,9 @@ class Workflow(WorkflowRef[P, R]):
         self.retention = None if retention is None else span(retention, "retention")
         self.timeout = None if timeout is None else limit(timeout, "timeout")
         self.max_concurrent = max_concurrent
+        if versioning is not None:
+            check_versioning(versioning, self.name)
+        self.versioning: Versioning | None = versioning
         self._version = version
         parameters = list(signature_of(function).parameters.values())
         check_parameters(self.name, parameters)
@@ -290,8 +295,11 @@ class Workflow(WorkflowRef[P, R]):
         """Returns the result that a payload holds."""
         return decode_as(payload, self._shape("return"))
 
-    def spec(self) -> invocation_pb2.HandlerSpec:
-        """Returns the HandlerSpec that a worker registers for the workflow."""
+    def spec(self, versioning: Versioning = "auto") -> invocation_pb2.HandlerSpec:
+        """Returns the HandlerSpec that a worker registers for the workflow.
+
+        `versioning` is the policy of a workflow that does not say one.
+        """
         spec = invocation_pb2.HandlerSpec(
             name=self.name,
             kind=self.kind,
@@ -300,6 +308,7 @@ class Workflow(WorkflowRef[P, R]):
             description=inspect.cleandoc(self.__doc__ or "")[:4000],
             input_schema=self._input_schema(),
             output_schema=described_schema(self._shape("return")),
+            versioning=NUMBERS[self.versioning or versioning],
         )
         if self.retry is not None:
             spec.retry_policy.CopyFrom(self.retry.message())
@@ -344,6 +353,7 @@ def workflow(
     version: str | None = None,
     timeout: float | timedelta | None = None,
     max_concurrent: int = 0,
+    versioning: Versioning | None = None,
 ) -> Callable[[Callable[Concatenate[Context, P], Awaitable[R]]], Workflow[P, R]]: ...
 def workflow(
     function: Callable[Concatenate[Context, P], Awaitable[R]] | None = None,
@@ -355,6 +365,7 @@ def workflow(
     version: str | None = None,
     timeout: float | timedelta | None = None,
     max_concurrent: int = 0,
+    versioning: Versioning | None = None,
 ) -> Any:
     """Makes an async function durable.
 
@@ -363,9 +374,11 @@ def workflow(
     `version` the version of the code (default: a hash of the source). An invocation that takes
     longer than `timeout` is cancelled and fails. Both are in seconds or timedeltas; a retention of
     0 keeps nothing, a timeout is more than 0, None is no limit. At most `max_concurrent` of its
-    invocations run at a time, over all workers; 0 for no limit. Raises TypeError for a function
-    that is not async or has no context and for an option of a wrong type, ValueError for a name
-    that is not allowed and for a span of time out of range.
+    invocations run at a time, over all workers; 0 for no limit. `versioning` says which workers go
+    on with an invocation that has a journal: "auto" for any, "pinned" for those of the build that
+    began it, None for what the worker says. Raises TypeError for a function that is not async or
+    has no context and for an option of a wrong type, ValueError for a name that is not allowed, for
+    a span of time out of range and for another versioning.
     """
 
     def make(it: Callable[Concatenate[Context, P], Awaitable[R]]) -> Workflow[P, R]:
@@ -377,6 +390,7 @@ def workflow(
             version=version,
             timeout=timeout,
             max_concurrent=max_concurrent,
+            versioning=versioning,
         )
 
     return make if function is None else make(function)

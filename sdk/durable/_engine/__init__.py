@@ -10,11 +10,12 @@ The worker works with `attempt`, workflows work with `context`. From the top dow
     program             holds the parts below for the context
     server_operations   timers, awakeables, signals, other invocations
     service_calls       gRPC calls as steps
-    steps, state        operations of the worker; values by name
+    steps, state, patches
+                        operations of the worker; values by name; branches of changed code
     operations          indexes, the check against the journal, what is open
     journal, outbox, compensations, own_code, random
                         the recorded entries; what is sent; bookkeeping; guards
-    futures, loop, patches, locks
+    futures, loop, asyncio_patches, locks
                         asyncio made deterministic
     entry_kinds, failures, limits, places
                         facts and texts that all of them use

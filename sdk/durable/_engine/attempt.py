@@ -16,6 +16,9 @@ whose index is in the journal, its kind and name must be the journal's. And when
 delivered, or the journal ends, the program must have started the operations that the journal has.
 If it has not, the attempt ends with Held: nothing runs until a person has looked.
 
+An attempt belongs to one run of its invocation. Indexes and completion numbers begin where those of
+the runs before have ended; nothing else here knows of other runs.
+
 A program that waits while no durable operation is open would wait for ever; that is an error.
 
 The parts: `program` holds what the workflow's context works on (operations, steps, state), `ending`
@@ -25,7 +28,7 @@ decides how the attempt ends. This module delivers.
 from __future__ import annotations
 
 from contextvars import Context as Variables
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
@@ -36,6 +39,7 @@ from .._common.errors import (
     CodecError,
     NonDurableAwaitError,
     StepFailedError,
+    UndecodableValueError,
 )
 from .._common.values.serde import decode_as
 from .._definitions.retry import Verdict, retry_delay
@@ -56,6 +60,9 @@ from .unawaited import UnawaitedReport
 class Attempt:
     """One attempt. The worker calls the inputs and then reads what the attempt wants."""
 
+    program_type: ClassVar[type[Program]] = Program
+    ending_type: ClassVar[type[Ending]] = Ending
+
     __slots__ = (
         "_ending",
         "_journal",
@@ -65,6 +72,7 @@ class Attempt:
         "_program",
         "_steps",
         "discarded",
+        "journal_bytes",
         "outbox",
         "pausing",
         "start",
@@ -80,7 +88,7 @@ class Attempt:
         start: worker_pb2.Start,
         environment: Environment,
     ) -> None:
-        program = Program(workflow, invocation_id, attempt, start, environment, self)
+        program = self.program_type(workflow, invocation_id, attempt, start, environment, self)
         self._program: Final = program
         self._loop: Final = program.loop
         self._journal: Final = program.journal
@@ -90,7 +98,7 @@ class Attempt:
         self.start: Final = start
         self.unawaited: Final = UnawaitedReport()
         """What the program should have awaited; complete when the attempt has ended."""
-        self._ending: Final = Ending(program, self.unawaited)
+        self._ending: Final = self.ending_type(program, self.unawaited)
         self.outbox: Final[list[worker_pb2.WorkerMessage]] = program.outbox.messages
         """Messages to send, in order. The worker clears the list when it has taken them."""
         self.tasks: Final[list[StepTask]] = program.steps.tasks
@@ -98,6 +106,8 @@ class Attempt:
         self.discarded: Final[set[int]] = program.steps.discarded
         """The indexes of steps that the worker was given and whose results the program has discarded.
         One that has not begun need not begin: the worker calls `on_withdrawn` for it."""
+        self.journal_bytes = sum(entry.ByteSize() for entry in start.journal)
+        """About how many bytes the run's journal has."""
         self.pausing = False
         """True after `on_pause`, unless a request to cancel comes later: nothing more is delivered."""
 
@@ -112,10 +122,18 @@ class Attempt:
         try:
             payload = start.input if start.HasField("input") else None
             args, kwargs = workflow.decode_input(payload)
+        except UndecodableValueError as error:
+            self._ending.hold(error)
+            return
         except CodecError as error:
+            text = f"the input of {workflow.name}: {error}"
+            if start.journal or start.run > 1:
+                # Other code has read it, and the invocation has done something since.
+                self._ending.hold(self._operations.unreadable(text))
+                return
             # The code is the HTTP status that a caller who waits for the result gets.
             failure = payload_pb2.Failure(
-                type="durable.InvalidInput", message=str(error), code=400, terminal=True
+                type="durable.InvalidInput", message=text, code=400, terminal=True
             )
             self._ending.finish_with(failure)
             return
@@ -141,6 +159,7 @@ class Attempt:
         message = self._outbox.unacknowledged.pop(ack.index, None)
         if message is None or self._ending.done:
             return
+        self.journal_bytes += message.ByteSize()
         if ack.completion_number:
             self._journal.add(ack.completion_number, ack.index, message.entry.outcome, ack.time)
             self._go_on()
@@ -148,6 +167,7 @@ class Attempt:
     def on_completion(self, completion: worker_pb2.Completion) -> None:
         """The server has completed an operation."""
         if not self._ending.done:
+            self.journal_bytes += completion.ByteSize()
             self._journal.add(
                 completion.completion_number, completion.index, completion.outcome, completion.time
             )
@@ -257,6 +277,11 @@ class Attempt:
         return self._steps.has_waiting or self._outbox.has_held
 
     @property
+    def journal_length(self) -> int:
+        """How many operations the run has started."""
+        return self._operations.next_index - self._operations.first_index
+
+    @property
     def last_completion(self) -> int:
         """The number of the completion that was delivered last; 0 before the first."""
         return self._journal.delivered
@@ -314,7 +339,7 @@ class Attempt:
             if completion is None:
                 return
             if ending.result is not None:
-                # The handler has returned, so no code receives the outcome; the end waits for it.
+                # The program has ended, so no code receives the outcome; the end waits for it.
                 self._note_late(completion)
                 ending.finish()
                 continue
@@ -332,7 +357,11 @@ class Attempt:
             self._run()
 
     def _complete(self, index: int, outcome: payload_pb2.Outcome) -> bool:
-        """Completes an operation; returns False if the program has not started it."""
+        """Completes an operation; returns False if that has held the invocation.
+
+        It does if the program has not started the operation, if no codec decodes the value, and if the
+        value of a step or a child, from a journal of another version, is not of the type that it names.
+        """
         operation = self._operations.open.pop(index, None)
         if operation is None:
             self._ending.hold(self._operations.unexpected(index))
@@ -355,9 +384,22 @@ class Attempt:
             else:
                 shape = operation.shape
                 value = None if shape is None else decode_as(outcome.value, shape)
+        except UndecodableValueError as error:
+            # The program must not see it: it could give up a value that only lacks its key.
+            self._ending.hold(error)
+            return False
         except CodecError as error:
+            kind = KINDS[operation.kind]
+            problem = self._operations.unreadable_value(
+                index, operation.kind, operation.name, operation.shape, error
+            )
+            if (kind.is_step or kind.is_invocation) and self._operations.is_of_other_code(index):
+                # The version before has read it. An `except` of this one would take it for a failure
+                # of the step.
+                self._ending.hold(self._operations.unreadable(str(problem)))
+                return False
             self._program.server.value_refused(operation)
-            future.set_exception(error)
+            future.set_exception(problem)
         else:
             future.set_result(value)
         return True
@@ -380,7 +422,10 @@ class Attempt:
             interruption = loop.interruption
             main = loop.main
             assert main is not None
-            if interruption is not None:
+            continuation = self._program.continuation
+            if continuation is not None:
+                ending.continue_as(continuation)
+            elif interruption is not None:
                 end = ending.hold if interruption.hold else ending.fail
                 end(interruption.error)
             elif main.done():

@@ -14,7 +14,18 @@ from contextvars import ContextVar
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypedDict, TypeVar, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    NoReturn,
+    ParamSpec,
+    Self,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from durable_proto.v1 import payload_pb2
 
@@ -223,6 +234,74 @@ class Context:
         if self._logger is None:
             self._logger = ReplayLogger(self._program)
         return self._logger
+
+    # The run and its journal
+
+    @property
+    def journal_length(self) -> int:
+        """How many operations the run has started up to here, without patches; the same in each replay.
+
+        The control plane holds an invocation whose run has more than `journal_entries`. A program that
+        goes on without an end continues as new before: `if ctx.journal_length > 5_000: ...`.
+        """
+        operations = self._program.operations
+        # Code without the call of a deprecated patch cannot tell on which side of it it is.
+        return operations.next_index - operations.first_index - operations.patch_count
+
+    def continue_as(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Ends this run and begins the next one, with an empty journal and these arguments.
+
+        The invocation stays the same for everybody else: its id, its state, the object key that it has
+        locked, whoever waits for its result, and the signals that it has not taken yet are kept; one
+        whose future is done is taken, so read it first. An awakeable that the program has read starts
+        anew. The next run has a timeout of its own, other random numbers, and goes to the worker that
+        a new invocation would go to: so it gets new code.
+
+        It never returns: AttemptEnded is raised here, and the handler ends at once, also from within a
+        task. `finally` blocks run, but cannot start durable operations. A saga's block counts as left
+        without an error. Steps that nothing awaits are awaited first, as at the end of a handler;
+        children that are still running go on by themselves.
+
+        Raises TypeError for arguments that the handler does not take, CodecError for values that it
+        could not decode, TerminalError for an input that is too large, and NonDurableAwaitError in a
+        step.
+        """
+        self._program.continue_as(args, kwargs)
+
+    # Changes of the code
+
+    def patched(self, name: str) -> bool:
+        """Returns whether this invocation runs with a change of its code, and journals that it does.
+
+        Write it around a change of a workflow's operations, with a name of your choice:
+
+            if ctx.patched("add-tax"):
+                tax = await ctx.run("tax", compute_tax, order)
+            else:
+                tax = 0  # what the code did before
+
+        True for every invocation that comes here for the first time; False while a journal is
+        repeated that went past this place before the change. The first answer for a name counts for
+        the whole invocation, so you may ask in a loop and in several places. After
+        `ctx.continue_as` the next run asks anew.
+
+        The two branches are for two kinds of journals. `durable patches` tells when no journal needs
+        the old branch any more: then remove it and write `ctx.deprecate_patch(name)` in place of the
+        question. Not in a step: ask before, and hand the answer to the step. Raises ValueError for an
+        empty name and one of more than 256 bytes.
+        """
+        return self._program.patches.ask(name)
+
+    def deprecate_patch(self, name: str) -> None:
+        """Takes the place of a question `ctx.patched(name)` whose answer is always True by now.
+
+        Write it where `patched` stood, when `durable patches` says that no journal needs the code
+        without the change; the code with the change stays, without an `if`. It is journaled, so that
+        workers which still ask go on with what it has begun. Remove the call when `durable patches`
+        says that no journal needs it. An invocation that went past this place before the change is
+        held, as by any other change of its operations.
+        """
+        self._program.patches.deprecate(name)
 
     # Steps, timers and service calls
 

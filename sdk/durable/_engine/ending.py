@@ -1,13 +1,15 @@
 """The end of an attempt: decides how it ends, and sends the message for it.
 
-An attempt ends with exactly one of Finished, AttemptFailed and Held, or without a message when the
-worker abandons it. Rules:
+An attempt ends with exactly one of Finished, Continued, AttemptFailed and Held, or without a message
+when the worker abandons it. Rules:
 
 - Finished waits until every step is in the log whose future the program has neither awaited nor
   cancelled: such a step was started for its effect. A step that lost a race was awaited, so nothing
   waits for it.
 - Finished also waits until discarded steps have ended, if the program has ended after compensations
   whose entries wait for that.
+- Continued is to a run what Finished is to the invocation, and waits for the same. It counts as the
+  program's end when the program asks for it, whatever the code raises that is unwound then.
 - AttemptFailed and Held wait until the steps that run have ended: their outcomes must be in the
   log, or the next attempt would run these steps again.
 - Then what is left of the program is unwound: AttemptEnded is raised wherever it waits, and by
@@ -25,7 +27,7 @@ from durable_proto.v1 import payload_pb2, worker_pb2
 from .._common.errors import CodecError, RetryableError
 from .._definitions.retry import Verdict, leaves, retry_delay
 from .entry_kinds import KINDS
-from .failures import is_users, to_failure
+from .failures import to_failure, waiting_frames
 from .limits import too_large
 from .operations import OpenOperation
 from .program import Program
@@ -61,8 +63,9 @@ class Ending:
         """True when the attempt has ended."""
         self.message: worker_pb2.WorkerMessage | None = None
         """What ends the attempt once no step delays it; the program does not go on."""
-        self.result: payload_pb2.Payload | None = None
-        """What the handler has returned, once it has; steps may still have to be journaled."""
+        self.result: worker_pb2.WorkerMessage | None = None
+        """The handler's result, or its next run; it is sent when the steps are journaled that have to
+        be."""
         self.cancel_reason = ""
         """Why the invocation is to be cancelled, if it is; not empty then."""
 
@@ -72,7 +75,7 @@ class Ending:
             return
         main = self._loop.main
         assert main is not None
-        self._report_unawaited(main)
+        self._report_unawaited(failed=main.cancelled() or main.exception() is not None)
         if main.cancelled():
             if self.cancel_reason:
                 self._finish_cancelled()
@@ -87,6 +90,15 @@ class Ending:
         else:
             self.fail(error)
 
+    def continue_as(self, continuation: worker_pb2.Continued) -> None:
+        """Ends the run because the program continues as new."""
+        if self.hold_if_journal_not_repeated():
+            return
+        self._report_unawaited(failed=False)
+        self.result = self._outbox.message()
+        self.result.continued.CopyFrom(continuation)
+        self.finish()
+
     def hold_if_journal_not_repeated(self) -> bool:
         """Holds the invocation if the journal has an operation that the program has not started.
 
@@ -98,7 +110,7 @@ class Ending:
         return error is not None
 
     def finish(self) -> None:
-        """Sends the handler's result, unless a step has to be journaled first."""
+        """Sends the result, unless a step has to be journaled first."""
         assert self.result is not None
         # The program is unwound first, because it may cancel futures of steps while it is.
         self._unwind()
@@ -110,9 +122,7 @@ class Ending:
                 and not (future.awaited or future.cancelled())
             ):
                 return
-        message = self._outbox.message()
-        message.finished.outcome.value.CopyFrom(self.result)
-        self._finish(message)
+        self._finish(self.result)
 
     def finish_with(self, failure: payload_pb2.Failure) -> None:
         """Sends a failure as the invocation's outcome."""
@@ -192,7 +202,7 @@ class Ending:
         if self._outbox.has_held:
             delayed = bool(self._program.compensations.discarded)
         else:
-            delayed = not self.message.HasField("finished") and self._steps.delays_end
+            delayed = not _is_last(self.message) and self._steps.delays_end
         if not delayed:
             self.end_now()
 
@@ -222,7 +232,8 @@ class Ending:
             large = too_large("the result", len(result.data), limit)
             self.hold(large, "durable.PayloadTooLarge")
             return
-        self.result = result
+        self.result = self._outbox.message()
+        self.result.finished.outcome.value.CopyFrom(result)
         self.finish()
 
     def _finish(self, message: worker_pb2.WorkerMessage) -> None:
@@ -236,8 +247,7 @@ class Ending:
             payload_pb2.Failure(type="durable.Cancelled", message=self.cancel_reason, terminal=True)
         )
 
-    def _report_unawaited(self, main: Task[Any]) -> None:
-        failed = main.cancelled() or main.exception() is not None
+    def _report_unawaited(self, *, failed: bool) -> None:
         self._unawaited.handler_ended(
             self._loop,
             [
@@ -254,8 +264,7 @@ class Ending:
     def _end_after_steps(self, message: worker_pb2.WorkerMessage) -> None:
         """Ends the attempt so that another one follows, as soon as no step delays it."""
         if self.done or (
-            self.message is not None
-            and (self.message.HasField("finished") or not message.HasField("held"))
+            self.message is not None and (_is_last(self.message) or not message.HasField("held"))
         ):
             return
         self.message = message
@@ -271,6 +280,11 @@ class Ending:
         if self._operations.next_index != count:
             self._operations.drop_from(count)
             self._steps.drop_from(count)
+
+
+def _is_last(message: worker_pb2.WorkerMessage) -> bool:
+    """Returns True if no other attempt goes on with the journal."""
+    return message.HasField("finished") or message.HasField("continued")
 
 
 def _is_compensated(
@@ -317,11 +331,8 @@ def _cancelled_by_itself(main: Task[Any]) -> RuntimeError:
 
 def _awaiting_lines(main: Task[Any] | None) -> str:
     """Returns the user's lines at which the handler waits, in the form of a stack trace."""
-    lines, awaited = "", None if main is None else main.get_coro()
-    while awaited is not None:
-        frame = getattr(awaited, "cr_frame", None)
-        if frame is not None and is_users(frame.f_code.co_filename):
-            code = frame.f_code
-            lines += f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_name}\n'
-        awaited = getattr(awaited, "cr_await", None)
+    lines = ""
+    for frame in waiting_frames(main):
+        code = frame.f_code
+        lines += f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_name}\n'
     return lines

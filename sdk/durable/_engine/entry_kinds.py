@@ -25,6 +25,8 @@ ATTACH: Final = invocation_pb2.ENTRY_KIND_ATTACH
 SIGNAL: Final = invocation_pb2.ENTRY_KIND_SIGNAL
 RESOLVE: Final = invocation_pb2.ENTRY_KIND_RESOLVE
 CANCEL: Final = invocation_pb2.ENTRY_KIND_CANCEL
+PATCH: Final = invocation_pb2.ENTRY_KIND_PATCH
+DEPRECATED_PATCH: Final = invocation_pb2.ENTRY_KIND_DEPRECATED_PATCH
 
 
 class EntryKind(NamedTuple):
@@ -66,6 +68,8 @@ KINDS: Final[dict[int, EntryKind]] = {
     SIGNAL: EntryKind("SIGNAL", is_cancellable=True, only_waits=True),
     RESOLVE: EntryKind("RESOLVE", has_effect=True),
     CANCEL: EntryKind("CANCEL", has_effect=True),
+    PATCH: EntryKind("PATCH", has_effect=True),
+    DEPRECATED_PATCH: EntryKind("DEPRECATED_PATCH", has_effect=True),
 }
 
 
@@ -77,3 +81,8 @@ def describe(kind: int, name: str) -> str:
     known = KINDS.get(kind)
     word = f"KIND_{kind}" if known is None else known.name
     return f"{word} {name!r}" if name else word
+
+
+def describe_entry(entry: invocation_pb2.JournalEntry | None) -> str:
+    """Returns a recorded entry in words; for None, one that the journal must have and is not known."""
+    return "an operation" if entry is None else describe(entry.kind, entry.name)

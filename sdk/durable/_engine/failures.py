@@ -17,6 +17,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from durable_proto.v1 import payload_pb2
@@ -151,6 +152,18 @@ def describe_location() -> str:
 def is_users(file: str) -> bool:
     """Returns True if a file is neither the SDK's nor asyncio's."""
     return not file.startswith(_OURS)
+
+
+def waiting_frames(main: asyncio.Task[Any] | None) -> list[FrameType]:
+    """Returns the frames of the user's code in which a suspended handler waits, outermost first."""
+    frames: list[FrameType] = []
+    awaited: Any = None if main is None else main.get_coro()
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None)  # None if the coroutine has ended
+        if frame is not None and is_users(frame.f_code.co_filename):
+            frames.append(frame)
+        awaited = getattr(awaited, "cr_await", None)
+    return frames
 
 
 def _type(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Generator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
-from . import patches  # noqa: F401  # a program that has a durable future needs the patches
+from . import asyncio_patches  # noqa: F401  # a program that has a durable future needs them
 from .failures import describe_location
 from .loop import WorkflowFuture, WorkflowLoop
 from .places import Place

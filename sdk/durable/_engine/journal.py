@@ -1,9 +1,9 @@
 """The journal of one attempt: what is recorded, and the completions in the order of their numbers.
 
-The server numbers the completions of an invocation 1, 2, 3 ... The journal hands them out strictly
-in that order; one that arrives early waits for those before it. The completions in the journal with
-which an attempt starts are treated as early arrivals. So replay and live execution are the same
-code.
+The server numbers the completions of an invocation 1, 2, 3 ..., over all its runs. The journal hands
+them out strictly in that order; one that arrives early waits for those before it. The completions in
+the journal with which an attempt starts are treated as early arrivals. So replay and live execution
+are the same code.
 """
 
 from __future__ import annotations
@@ -35,10 +35,13 @@ class Journal:
     def __init__(self, start: worker_pb2.Start) -> None:
         self.recorded: Final[dict[int, invocation_pb2.JournalEntry]] = {}
         """The entries that the journal had when the attempt started, by index."""
-        self.delivered = 0
+        self.delivered = start.completions_before
         """The number of the completion that was handed out last."""
-        self.last_index: Final = max((entry.index for entry in start.journal), default=-1)
-        """The highest index that the journal had when the attempt started; -1 for none."""
+        self.last_index: Final = max(
+            (entry.index for entry in start.journal), default=start.first_index - 1
+        )
+        """The highest index that the journal had when the attempt started; if it had none, the last one
+        before it."""
         self.seconds = seconds_of(start.start_time)
         """The journal's time: that of the completion on which the program acts now."""
         self._arrived: Final[dict[int, Completion]] = {}
@@ -68,20 +71,30 @@ class Journal:
         """True while completions have arrived that were not handed out."""
         return bool(self._arrived)
 
-    def first_from(self, index: int) -> invocation_pb2.JournalEntry | None:
-        """Returns the first recorded entry at this index or after it."""
-        first = min((it for it in self.recorded if it >= index), default=None)
+    def first_from(self, index: int, *, but: int) -> invocation_pb2.JournalEntry | None:
+        """Returns the first recorded entry at this index or after it that is not of the kind `but`."""
+        first = min(
+            (it for it, entry in self.recorded.items() if it >= index and entry.kind != but),
+            default=None,
+        )
         return None if first is None else self.recorded[first]
 
 
 def mismatch(
-    index: int, handler: str, *, expected: str, got: str, recorded_by: str, now: str
+    index: int,
+    handler: str,
+    *,
+    expected: str,
+    got: str,
+    recorded_by: str,
+    now: str,
+    advice: str,
 ) -> DeterminismError:
     """Returns the error for a journal that the program does not repeat."""
     return DeterminismError(
         f"operation {index} of {handler}: the journal has {expected} (recorded by version "
         f"{recorded_by or 'unknown'}), the program has {got} (version {now}); "
-        "deploy code that asks for the same operations in the same order, then resume"
+        f"{advice}, then resume"
     )
 
 

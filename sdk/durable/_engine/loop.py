@@ -12,7 +12,7 @@ The loop also removes what makes asyncio differ from run to run:
 - Asyncio numbers the names of tasks for the whole process. This loop gives names of its own.
 - Asyncio's loop closes an async generator that was dropped half-way when the garbage collector
   finds it. This loop closes it at once, and does not wait for what it awaits then.
-- The module `patches` handles what asyncio does without asking the loop.
+- The module `asyncio_patches` handles what asyncio does without asking the loop.
 
 Whatever reaches outside (sockets, threads, subprocesses, signals) raises NonDurableAwaitError at
 once. The worker runs this loop from plain callbacks of its own loop and never from inside a task,
@@ -249,6 +249,11 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """
         if hold or self.interruption is None or not self.interruption.hold:
             self.interruption = Interruption(error, hold)
+        self.stopped = self.closing = True
+        raise AttemptEnded
+
+    def leave(self) -> NoReturn:
+        """Stops the program from within, as `interrupt` does, because it has ended its run itself."""
         self.stopped = self.closing = True
         raise AttemptEnded
 

@@ -14,16 +14,16 @@ from asyncio.events import _get_running_loop
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from durable_proto.v1 import payload_pb2, worker_pb2
+from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
-from .._common.errors import DeterminismError
+from .._common.errors import CodecError, DeterminismError
 from .._common.values.hints import HintError, Unresolved, resolve
 from .._common.values.shape_factory import known_shape, shape_of
 from .._common.values.shapes import Shape
 from .._definitions.retry import RetryPolicy
 from .._definitions.workflow import Workflow
 from .compensations import Compensations
-from .entry_kinds import KINDS, describe
+from .entry_kinds import AWAKEABLE, DEPRECATED_PATCH, KINDS, PATCH, SIGNAL, describe, describe_entry
 from .failures import describe_location
 from .futures import DurableFuture
 from .journal import Journal, mismatch
@@ -32,6 +32,9 @@ from .loop import Timer, WorkflowLoop
 from .outbox import Outbox
 from .own_code import OwnCode
 from .places import LIBRARY_FILES, Place, place_of
+
+_PATCHES: Final = frozenset((PATCH, DEPRECATED_PATCH))
+"""Each is a patch of its name for code that asks and for code that has deprecated it."""
 
 
 class OpenOperation(NamedTuple):
@@ -56,11 +59,15 @@ class Operations:
         "_code",
         "_compensations",
         "_version",
+        "deprecated",
+        "first_index",
         "journal",
         "loop",
         "next_index",
         "open",
         "outbox",
+        "patch_count",
+        "patches",
         "place",
         "replaying",
         "workflow",
@@ -82,12 +89,20 @@ class Operations:
         self.outbox: Final = outbox
         self.open: Final[dict[int, OpenOperation]] = {}
         """The open operations, by index."""
-        self.next_index = 0
+        self.first_index: Final = start.first_index
+        """The index of the run's first operation."""
+        self.next_index = start.first_index
         """The index of the operation that is started next."""
         self.place: Place | None = None
         """The program's line that has started the latest operation."""
         self.replaying = bool(start.journal)
         """True until the program has repeated the whole journal."""
+        self.patches: Final[dict[str, bool]] = {}
+        """What the program was told about each patch."""
+        self.patch_count = 0
+        """How many of the indexes before `next_index` are those of patches."""
+        self.deprecated: Final[dict[str, None]] = {}
+        """Patches that the program has deprecated where the journal does not have them, in order."""
         self._version: Final = start.version
         self._code: Final = code
         self._compensations: Final = compensations
@@ -117,14 +132,45 @@ class Operations:
             (code, frame.f_lasti) if code.co_filename not in LIBRARY_FILES else place_of(frame)
         )
         index = self.next_index
-        self.next_index = index + 1
         entry = self.journal.recorded.get(index)
-        if entry is not None and (entry.kind != kind or entry.name != name):
+        if entry is not None and entry.kind == DEPRECATED_PATCH:
+            index = self.past_deprecated(but=name if kind in _PATCHES else "")
+            self.patch_count += index - self.next_index
+            entry = self.journal.recorded.get(index)
+        self.next_index = index + 1
+        if entry is not None and not self._repeats(entry, kind, name):
             got = f"{describe(kind, name)} at {describe_location()}"
-            loop.interrupt(self.mismatch(index, describe(entry.kind, entry.name), got), hold=True)
+            loop.interrupt(self.mismatch(index, entry, got), hold=True)
         if self.replaying:
             self.note_progress()
         return index
+
+    def past_deprecated(self, but: str = "") -> int:
+        """Returns the index of the next operation.
+
+        It is after the entries of deprecated patches that are next, up to that of the patch `but`.
+        """
+        index, recorded = self.next_index, self.journal.recorded
+        while (entry := recorded.get(index)) is not None:
+            if entry.kind != DEPRECATED_PATCH or (but and entry.name == but):
+                break
+            index += 1
+        return index
+
+    def meets_patch(self, name: str) -> bool | None:
+        """Returns whether the journal has a patch as the next entry; None if it ends before."""
+        index = self.past_deprecated(but=name)
+        entry = self.journal.recorded.get(index)
+        if entry is None and index > self.journal.last_index:
+            return None
+        return entry is not None and entry.kind in _PATCHES and entry.name == name
+
+    def check_patch(self, call: str, name: str) -> None:
+        """Raises for the name of a patch that is none, and outside of the workflow's own code."""
+        self._code.check(f"{call}({name!r})", "ask before, and hand the answer to the step")
+        check_text("the name of a patch", name)
+        if not name:
+            raise ValueError("the name of a patch must not be empty")
 
     def entry(self, index: int, kind: int, name: str) -> worker_pb2.EntryRecorded:
         """Queues the entry of an operation that the server executes, for the caller to fill in.
@@ -148,26 +194,80 @@ class Operations:
 
     def missing(self) -> DeterminismError | None:
         """Returns the error for a recorded entry whose operation the program has not started."""
-        entry = self.journal.first_from(self.next_index)
+        entry = self.journal.first_from(self.next_index, but=DEPRECATED_PATCH)
         if entry is None:
             return None
-        return self.mismatch(entry.index, describe(entry.kind, entry.name), self._not_started())
+        return self.mismatch(entry.index, entry, self._not_started())
 
     def unexpected(self, index: int) -> DeterminismError:
         """Returns the error for a completion whose operation the program has not started."""
-        entry = self.journal.recorded.get(index)
-        expected = "an operation" if entry is None else describe(entry.kind, entry.name)
-        return self.mismatch(index, expected, self._not_started())
+        return self.mismatch(index, self.journal.recorded.get(index), self._not_started())
 
-    def mismatch(self, index: int, expected: str, got: str) -> DeterminismError:
+    def mismatch(
+        self, index: int, entry: invocation_pb2.JournalEntry | None, got: str
+    ) -> DeterminismError:
         """Returns the error for a journal that the program does not repeat."""
         return mismatch(
             index,
             self.workflow.name,
-            expected=expected,
+            expected=describe_entry(entry),
             got=got,
             recorded_by=self._version,
             now=self.workflow.version,
+            advice=self._advice(entry),
+        )
+
+    @staticmethod
+    def _repeats(entry: invocation_pb2.JournalEntry, kind: int, name: str) -> bool:
+        """Returns whether an operation is the one that the journal has."""
+        return entry.name == name and (
+            entry.kind == kind or (entry.kind in _PATCHES and kind in _PATCHES)
+        )
+
+    def _advice(self, entry: invocation_pb2.JournalEntry | None) -> str:
+        """Returns what to do about a journal that the program does not repeat."""
+        if entry is not None and entry.kind == PATCH:
+            call = f"ctx.patched({entry.name!r})"
+            if entry.name in self.patches:
+                return (
+                    f"{call} was asked here, and this code asks somewhere else; deploy code that asks"
+                    " where it was asked"
+                )
+            return (
+                f"the journal was written with the change {entry.name!r}, and this code is older than"
+                " the change or has lost the call; deploy code that has"
+                f" {call} or ctx.deprecate_patch({entry.name!r}) here"
+            )
+        if self.deprecated:
+            name = next(iter(self.deprecated))
+            return (
+                f"ctx.deprecate_patch({name!r}) has found no entry of the patch, so the journal may be"
+                " older than the change and need the code without it; deploy code that still has both"
+                f" branches of ctx.patched({name!r})"
+            )
+        return "deploy code that asks for the same operations in the same order"
+
+    def unreadable_value(
+        self, index: int, kind: int, name: str, shape: Shape | None, error: CodecError
+    ) -> CodecError:
+        """Returns the error for the value of an operation that does not fit the program's type."""
+        text = f"operation {index} of {self.workflow.name}, {describe(kind, name)}: {error}"
+        if shape is not None:
+            text += f" (read as {shape.name})"
+        problem = CodecError(text)
+        problem.recorded = kind not in (AWAKEABLE, SIGNAL)
+        problem.__cause__ = error.__cause__
+        return problem
+
+    def is_of_other_code(self, index: int) -> bool:
+        """Returns whether an operation is in a journal that another version has written."""
+        return index in self.journal.recorded and self._version != self.workflow.version
+
+    def unreadable(self, problem: str) -> CodecError:
+        """Returns the error for a value that other code has recorded and this one cannot read."""
+        return CodecError(
+            f"{problem}; it was recorded by version {self._version or 'unknown'}, and version"
+            f" {self.workflow.version} cannot read it: deploy code that can, then resume"
         )
 
     def describe(self, index: int) -> str:

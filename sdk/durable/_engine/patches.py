@@ -1,137 +1,65 @@
-"""Patches for what asyncio and Python do without asking the loop, installed when the SDK is imported.
+"""Patches: which branch of changed code a program takes, so that journals from before a change replay.
 
-Two make a replay repeat what depends on addresses:
-- `asyncio.as_completed` puts raw coroutines into a set, whose order follows their addresses, before
-  it makes tasks of them. It is wrapped to make the tasks first, in the given order.
-- The future of `asyncio.gather` is hashed by its address. It gets a number when its hash is first
-  used, which is when it is put into a set.
+`ctx.patched(name)` guards a change of a workflow's operations. A journal that went past the call
+before the change was made has another entry there: the answer is False, and nothing is recorded. A
+program for which the call is new gets an entry of the kind PATCH, and True; a replay finds it.
 
-Two refuse a second event loop within a workflow, with an error that names the way out:
-- `asyncio.run` and `asyncio.Runner`, whose own error says only that a loop runs already.
+`ctx.deprecate_patch(name)` stands in place of the question when no journal needs the old branch any
+more. By the same rule it records a DEPRECATED_PATCH, so that code that still asks goes on with this
+journal: during a rolling deploy, and after a rollback. Code without any call goes past such an entry.
 
-Two find what a program has not awaited:
-- Nothing reports a gather that was never awaited. The loop gets each gather, and each notes
-  whether anything waits for it.
-- Python's warning of a coroutine that was never awaited does not name the workflow. The loop
-  gets it too, except when the garbage collector finds the coroutine, which may be another
-  workflow's.
+Both look only at the index of the next operation, so the order of the operations decides, as for every
+other check against the journal. A name gets one answer for the whole run of a program: it may be asked
+about in a loop, and in several places.
 
-All patches act only while a workflow's loop runs; otherwise asyncio works as before.
+A patch is sent at once, even while other entries wait for discarded steps. A later entry may be in the
+log before those, and a replay must not find it without the patch.
 """
 
 from __future__ import annotations
 
-import asyncio
-import asyncio.tasks
-import functools
-import gc
-import threading
-import warnings
-from asyncio import events
-from typing import Any
+from typing import Final
 
-from .._common.errors import NonDurableAwaitError
-from .loop import WorkflowLoop
-
-_as_completed: Any = asyncio.as_completed
+from .entry_kinds import DEPRECATED_PATCH, PATCH
+from .operations import Operations
 
 
-def _ordered_as_completed(fs: Any, **more: Any) -> Any:
-    loop = events._get_running_loop()
-    if isinstance(loop, WorkflowLoop) and not asyncio.isfuture(fs) and not asyncio.iscoroutine(fs):
-        if isinstance(fs, set | frozenset) and any(not asyncio.isfuture(it) for it in fs):
-            raise NonDurableAwaitError(
-                "asyncio.as_completed was given a set of coroutines, whose order a replay could not"
-                " repeat; give it a list"
-            )
-        fs = [asyncio.ensure_future(it) for it in dict.fromkeys(fs)]
-    return _as_completed(fs, **more)
+class Patches:
+    """The patches that the program of one attempt asks about."""
 
+    __slots__ = ("_operations",)
 
-_ordered_as_completed.__doc__ = _as_completed.__doc__
+    def __init__(self, operations: Operations) -> None:
+        self._operations: Final = operations
 
+    def ask(self, name: str) -> bool:
+        """Returns whether the program runs with a change; see `Context.patched`."""
+        operations = self._operations
+        operations.check_patch("ctx.patched", name)
+        answer = operations.patches.get(name)
+        if answer is None:
+            met = operations.meets_patch(name)
+            answer = met is not False
+            if answer:
+                index = operations.begin(PATCH, name)
+                operations.patch_count += 1
+                if not met:
+                    operations.outbox.entry(index, PATCH, name)
+            operations.patches[name] = answer
+        return answer
 
-def _gathering_hash(self: Any) -> int:
-    number = getattr(self, "_durable_number", None)
-    if number is None:
-        loop = self.get_loop()
-        number = loop.next_number() if isinstance(loop, WorkflowLoop) else object.__hash__(self)
-        self._durable_number = number
-    return int(number)
-
-
-def _refusing(original: Any, name: str) -> Any:
-    @functools.wraps(original)
-    def refuse(*args: Any, **kwargs: Any) -> Any:
-        if isinstance(events._get_running_loop(), WorkflowLoop):
-            for it in args:
-                if asyncio.iscoroutine(it):
-                    it.close()  # otherwise Python would warn that it was never awaited
-            raise NonDurableAwaitError(
-                f"a workflow called {name}, and its code runs on an event loop already; write `await`"
-                " in front of the coroutine, or wrap the call in ctx.run if it reaches outside"
-            )
-        return original(*args, **kwargs)
-
-    return refuse
-
-
-_gather: Any = asyncio.gather
-
-
-def _noted_gather(*args: Any, **kwargs: Any) -> Any:
-    future = _gather(*args, **kwargs)
-    loop = events._get_running_loop()
-    if isinstance(loop, WorkflowLoop):
-        loop.gathered(future)
-    return future
-
-
-_noted_gather.__doc__ = _gather.__doc__
-_add_done_callback: Any = asyncio.Future.add_done_callback
-
-
-def _gathering_add_done_callback(self: Any, *args: Any, **kwargs: Any) -> None:
-    self.durable_awaited = True
-    _add_done_callback(self, *args, **kwargs)
-
-
-_warn_unawaited: Any = getattr(warnings, "_warn_unawaited_coroutine", None)
-
-
-_collecting: set[int] = set()
-"""The threads in which the garbage collector runs now."""
-
-
-def _note_collection(phase: str, _: object) -> None:
-    thread = threading.get_ident()
-    if phase == "start":
-        _collecting.add(thread)
-    else:
-        _collecting.discard(thread)
-
-
-def _noted_unawaited(coroutine: Any) -> None:
-    loop = events._get_running_loop()
-    if isinstance(loop, WorkflowLoop) and threading.get_ident() not in _collecting:
-        loop.never_awaited(coroutine)
-    _warn_unawaited(coroutine)
-
-
-def install() -> None:
-    """Installs the patches; called once, by this module."""
-    asyncio.as_completed = asyncio.tasks.as_completed = _ordered_as_completed
-    gathering = getattr(asyncio.tasks, "_GatheringFuture", None)
-    if gathering is not None:
-        gathering.__hash__ = _gathering_hash
-        gathering.add_done_callback = _gathering_add_done_callback
-    asyncio.gather = asyncio.tasks.gather = _noted_gather
-    asyncio.run = _refusing(asyncio.run, "asyncio.run")
-    runner: Any = asyncio.Runner
-    runner.__init__ = _refusing(runner.__init__, "asyncio.Runner")
-    if _warn_unawaited is not None:
-        gc.callbacks.append(_note_collection)
-        warnings.__dict__["_warn_unawaited_coroutine"] = _noted_unawaited
-
-
-install()
+    def deprecate(self, name: str) -> None:
+        """Takes the place of a question whose answer is True; see `Context.deprecate_patch`."""
+        operations = self._operations
+        operations.check_patch("ctx.deprecate_patch", name)
+        if name in operations.patches or name in operations.deprecated:
+            return
+        met = operations.meets_patch(name)
+        if met is False:
+            operations.deprecated[name] = None
+            return
+        index = operations.begin(DEPRECATED_PATCH, name)
+        operations.patch_count += 1
+        if not met:
+            operations.outbox.entry(index, DEPRECATED_PATCH, name)
+        operations.patches[name] = True

@@ -184,8 +184,10 @@ def _interrupt_for_retry(program: Program, error: BaseException) -> None:
     """Ends the attempt if the program is to go on from here later: when corrected, or by a retry."""
     verdict = program.policy.verdict(error, of_step=False)
     parts = list(leaves(error))
-    # CodecError is no mistake of the program here: the sender of the value may have made it.
-    if verdict is Verdict.HOLD and not all(isinstance(it, CodecError) for it in parts):
+    # A CodecError is no mistake of the program here if the sender of the value may have made it.
+    if verdict is Verdict.HOLD and not all(
+        isinstance(it, CodecError) and not it.recorded for it in parts
+    ):
         program.loop.interrupt(error, hold=True)
     if verdict is Verdict.RETRY and any(isinstance(it, RetryableError) for it in parts):
         program.loop.interrupt(error, hold=False)

@@ -95,7 +95,7 @@ class ServerOperations:
         operations = self._operations
         name = awakeable_id
         if name is None:
-            name = f"{self._invocation_id}-{operations.next_index}"
+            name = f"{self._invocation_id}-{operations.past_deprecated()}"
         if not name:
             raise ValueError("an awakeable's id must not be empty")
         shape = operations.shape(hint, f"the awakeable {name!r}")

@@ -10,14 +10,14 @@ here is read by the server.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, Final
 
 from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
-from .._common.errors import CodecError, TerminalError
-from .._common.values.serde import decode_as, encode
+from .._common.errors import CodecError, TerminalError, UndecodableValueError
+from .._common.values.serde import decode, decode_as, encode
+from .._common.values.shapes import Shape
 from .entry_kinds import CLEAR_STATE, GET_STATE, SET_STATE, STATE_KEYS
 from .futures import DurableFuture
 from .limits import check_payload
@@ -56,13 +56,13 @@ class State:
             value = values.get(name)
             if value is not None:
                 outcome.value.CopyFrom(value)
-        return self._read(index, GET_STATE, name, outcome, convert)
+        return self._read(index, GET_STATE, name, outcome, convert, shape)
 
     def keys(self) -> DurableFuture[list[str]]:
         """Reads the names that have values."""
 
         def convert(outcome: payload_pb2.Outcome) -> list[str]:
-            names: list[str] = json.loads(outcome.value.data)
+            names: list[str] = decode(outcome.value, list[str])
             return names
 
         index = self._operations.begin(STATE_KEYS, "")
@@ -110,6 +110,7 @@ class State:
         name: str,
         outcome: payload_pb2.Outcome | None,
         convert: Callable[[payload_pb2.Outcome], Any],
+        shape: Shape | None = None,
     ) -> DurableFuture[Any]:
         """Completes a read at once if its outcome is known here or recorded without a completion."""
         operations = self._operations
@@ -125,10 +126,13 @@ class State:
             None, operations.loop, index, name, operations.place
         )
         if outcome is None:
-            operations.open[index] = OpenOperation(kind, name, future, None, None, convert)
+            operations.open[index] = OpenOperation(kind, name, future, None, shape, convert)
         else:
             try:
                 future.set_result(convert(outcome))
+            except UndecodableValueError as error:
+                operations.loop.interrupt(error, hold=True)
             except CodecError as error:
-                future.set_exception(error)
+                problem = operations.unreadable_value(index, kind, name, shape, error)
+                future.set_exception(problem)
         return future

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+from .._common.errors import AttemptEnded
 from .entry_kinds import KINDS, describe
 from .failures import summary, to_failure
 from .futures import DurableFuture
@@ -96,7 +97,8 @@ class UnawaitedReport:
                 if getattr(task, "_log_traceback", False) and not task.cancelled():
                     error = task.exception()
                     assert error is not None
-                    self.failure_unseen(task, error)
+                    if not isinstance(error, AttemptEnded):  # the task has continued as new
+                        self.failure_unseen(task, error)
             elif well and not (getattr(task, "awaited", True) or task.cancelling()):
                 self._add(
                     f"nothing awaited the task {_named(task)}, and the handler's end cuts it off;"

@@ -24,7 +24,7 @@ import grpc
 import grpc.aio
 from google.protobuf import message_factory
 
-from durable_proto.v1 import control_pb2, worker_pb2
+from durable_proto.v1 import access_pb2, control_pb2, worker_pb2
 
 from .._common.transport import MESSAGE_BYTES_MAX
 
@@ -45,7 +45,7 @@ class Backend(Protocol):
     """Called when a call or a frame begins or ends."""
 
     async def service(self, name: str) -> Any:
-        """Returns the servicer of a service, by its full name."""
+        """Returns the servicer of a service, by its full name; None if there is none."""
         ...
 
 
@@ -94,7 +94,12 @@ class _Method:
         """Returns the servicer's method that serves this one."""
         if self._channel.closed:
             raise call_error(grpc.StatusCode.CANCELLED, "the channel is closed")
-        return getattr(await self._channel.local.service(self._service), self.name)
+        service = await self._channel.local.service(self._service)
+        if service is None:
+            raise call_error(
+                grpc.StatusCode.UNIMPLEMENTED, f"local mode has no {self._service}: no {self.name}"
+            )
+        return getattr(service, self.name)
 
     def request(self, message: Any) -> Any:
         """Returns a request as the servicer receives it."""
@@ -107,8 +112,12 @@ class _Method:
 
 
 def _request_class(service: str, method: str) -> Any:
-    package = control_pb2 if service.endswith("Control") else worker_pb2
-    described = package.DESCRIPTOR.services_by_name[service.rpartition(".")[2]]
+    name = service.rpartition(".")[2]
+    described = next(
+        it.DESCRIPTOR.services_by_name[name]
+        for it in (control_pb2, worker_pb2, access_pb2)
+        if name in it.DESCRIPTOR.services_by_name
+    )
     return message_factory.GetMessageClass(described.methods_by_name[method].input_type)
 
 

@@ -137,9 +137,12 @@ class LocalControlPlane:
             await asyncio.shield(self._start)
 
     async def service(self, name: str) -> Any:
-        """Returns the servicer of a service, by its full name, once the control plane runs."""
+        """Returns the servicer of a service, by its full name, once the control plane runs.
+
+        None if there is none.
+        """
         await self.start()
-        return self.plane.services[name]
+        return self.plane.services.get(name)
 
     @property
     def quiet(self) -> bool:

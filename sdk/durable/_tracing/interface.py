@@ -47,7 +47,7 @@ class AttemptTrace(Protocol):
         ...
 
     def end(self, final: worker_pb2.WorkerMessage) -> None:
-        """Ends the span with the attempt's Finished, AttemptFailed or Held."""
+        """Ends the span with the attempt's Finished, Continued, AttemptFailed or Held."""
         ...
 
     def close(self, outcome: str) -> None:

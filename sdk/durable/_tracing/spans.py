@@ -11,12 +11,12 @@ agree on one. The sampler decides by that id, so that all workers decide alike. 
 its attempts, which belongs to no span, comes from the invocation's id too.
 
 Names and attributes follow the OpenTelemetry semantic conventions for `rpc.*`. The SDK adds
-`durable.*`: invocation_id, handler, attempt, entry, outcome.
+`durable.*`: invocation_id, handler, attempt, run, build_id, entry, outcome.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -108,7 +108,7 @@ class AttemptSpan:
         if kind == "finished":
             outcome = final.finished.outcome
             failure = outcome.failure if outcome.HasField("failure") else None
-        elif kind is not None:
+        elif kind not in (None, "continued"):
             failure = getattr(final, kind).failure
         if failure is not None:
             self._span.set_attribute("error.type", failure.type)
@@ -125,7 +125,8 @@ class AttemptSpan:
 class OpenTelemetryTracing:
     """See Tracing."""
 
-    def __init__(self, provider: trace.TracerProvider) -> None:
+    def __init__(self, provider: trace.TracerProvider, build_id: Callable[[], str] | None) -> None:
+        self._build_id: Final = build_id
         self._tracer: Final = provider.get_tracer("durable")
         # Only the SDK's provider has a sampler; with any other one, every trace counts as sampled.
         self._sampler: Final[Any] = getattr(provider, "sampler", None)
@@ -152,11 +153,15 @@ class OpenTelemetryTracing:
         parent = _W3C.extract(message.start.headers, Context())
         if not trace.get_current_span(parent).get_span_context().is_valid:
             parent = self._parent_by_id(message.invocation_id)
-        attributes = {
+        attributes: dict[str, Any] = {
             "durable.invocation_id": message.invocation_id,
             "durable.handler": message.start.handler,
             "durable.attempt": message.attempt,
         }
+        if self._build_id is not None:
+            attributes["durable.build_id"] = self._build_id()
+        if message.start.run > 1:
+            attributes["durable.run"] = message.start.run
         return AttemptSpan(self._tracer, parent, attributes)
 
     def outgoing_headers(

@@ -47,6 +47,9 @@ from .statistics import Counters
 from .step_body import StepOutcome
 from .step_runner import StepRunner
 
+_FULL_PERCENT: Final = 80
+"""How much of a limit of its journal an invocation has when its worker warns."""
+
 
 class RunnerLimits(NamedTuple):
     """How much a worker does at a time, and for how long; see Worker."""
@@ -77,6 +80,8 @@ class AttemptRunner:
         self.send_queue: Final = SendQueue()
         self._workflows: Final = workflows
         self._environment = environment
+        self._entries_full = self._bytes_full = 0
+        """How long a journal is, in entries and in bytes, when a warning is due; 0 for none."""
         self._tracing: Final = tracing
         self._draining = False
         self._loop: Final = asyncio.get_running_loop()
@@ -127,9 +132,17 @@ class AttemptRunner:
 
     # Messages from the server
 
-    def set_payload_limit(self, payload_bytes_max: int) -> None:
-        """Sets the control plane's limit `payload_bytes`, for attempts that start from now on."""
-        self._environment = self._environment._replace(payload_bytes_max=payload_bytes_max)
+    def set_limits(
+        self, payload_bytes: int, journal_entries: int = 0, journal_bytes: int = 0
+    ) -> None:
+        """Sets limits of the control plane, by their names there; 0 for one that it has not told.
+
+        `payload_bytes` is for attempts that start from now on.
+        """
+        if payload_bytes:
+            self._environment = self._environment._replace(payload_bytes_max=payload_bytes)
+        self._entries_full = journal_entries * _FULL_PERCENT // 100
+        self._bytes_full = journal_bytes * _FULL_PERCENT // 100
 
     def on_start(self, message: worker_pb2.ServerMessage) -> None:
         """Starts an attempt."""
@@ -224,6 +237,8 @@ class AttemptRunner:
     def _take(self, running: RunningAttempt) -> None:
         """Takes what an attempt wants after an input: messages, steps, or an end of its own."""
         attempt = running.attempt
+        if attempt.journal_bytes > self._bytes_full or attempt.journal_length > self._entries_full:
+            self._warn_of_limit(running)
         if attempt.discarded:
             self._withdraw_discarded(running)
         outbox = attempt.outbox
@@ -260,6 +275,19 @@ class AttemptRunner:
         elif attempt.waiting:
             self._idle.add(running)
             self._idle.make_room(len(self._attempts))
+
+    def _warn_of_limit(self, running: RunningAttempt) -> None:
+        """Logs, once for an attempt, that its journal is almost as long as it may be."""
+        attempt = running.attempt
+        if running.warned_of_limit or attempt.done:
+            return
+        for has, full, limit in (
+            (attempt.journal_length, self._entries_full, "journal_entries"),
+            (attempt.journal_bytes, self._bytes_full, "journal_bytes"),
+        ):
+            if 0 < full < has:
+                running.warned_of_limit = True
+                log_messages.journal_almost_full(running, has, limit, full * 100 // _FULL_PERCENT)
 
     def _withdraw_discarded(self, running: RunningAttempt) -> None:
         """Takes back the steps that the program has discarded before they began."""
@@ -331,7 +359,7 @@ class AttemptRunner:
         """Counts and logs an attempt's final message, and keeps it to be sent again if necessary."""
         kind = final.WhichOneof("message")
         counters = self.counters
-        if kind == "finished":
+        if kind in ("finished", "continued"):
             counters.finished += 1
             log_messages.not_awaited(running)
         elif kind == "attempt_failed":

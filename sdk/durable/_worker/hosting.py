@@ -23,7 +23,9 @@ from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 import grpc.aio
 
 from .._common.addresses import Address
+from .._common.codecs.interface import Codec
 from .._common.rotation import Rotation
+from .._definitions.versioning import Versioning
 from .._definitions.workflow import Workflow
 from .worker import Worker, workflows_by_name
 
@@ -48,22 +50,36 @@ class ServeOptions(TypedDict, total=False):
     None for no bound."""
     suspend_after: float | timedelta | None
     """How long, in seconds or as a timedelta, an attempt may only wait; None for no bound."""
+    build_id: str | None
+    """The build that it runs; `DURABLE_BUILD_ID`, the commit or a hash of the sources by default."""
+    versioning: Versioning
+    """The policy of the handlers that do not say one."""
 
 
 class Dial(NamedTuple):
-    """How a client, and its workers, reach the control plane."""
+    """How a client, and its workers, reach the control plane and encode values."""
 
     addresses: Sequence[Address]
     open: Callable[[Address], grpc.aio.Channel]
+    codec: Codec | None = None
 
 
 class HostedWorker(Worker):
-    """A worker that reaches the control plane in the same way as its client."""
+    """A worker that reaches the control plane in the same way as its client, with its codec."""
 
     def __init__(
         self, dial: Dial, workflows: list[Workflow[..., Any] | type], **options: Any
     ) -> None:
-        super().__init__("unix:hosted", workflows=workflows, **options)
+        # What is given here for the address, TLS and the token keeps the environment out, and is not
+        # used: the client has decided all of them.
+        super().__init__(
+            "unix:hosted",
+            workflows=workflows,
+            codec=dial.codec,
+            tls=False,
+            token=str,
+            **options,
+        )
         self._rotation = Rotation(dial.addresses, dial.open)
 
 

@@ -32,6 +32,17 @@ def attempt_failed(running: RunningAttempt, how: str, failure: payload_pb2.Failu
     )
 
 
+def journal_almost_full(running: RunningAttempt, has: int, limit: str, most: int) -> None:
+    """Logs that a run has used most of a limit of its journal."""
+    what = "operations" if limit == "journal_entries" else "bytes"
+    _logger.warning(
+        "%s [%s] has %d %s in the journal of its run, and is held beyond the limit %s (%d); a workflow"
+        " that goes on for ever must call ctx.continue_as in time",
+        *(running.attempt.start.handler, running.invocation_id, has, what, limit, most),
+        extra=running.log_fields(),
+    )
+
+
 def blocked_loop(running: RunningAttempt, seconds: float) -> None:
     """Logs workflow code that has blocked the event loop for `seconds`, if that is long."""
     if seconds < BLOCKED_SECONDS:

@@ -1,8 +1,8 @@
 """The resend buffer: the final messages of recent attempts, which have no acknowledgement.
 
-Finished, AttemptFailed, Held and Released have no ack. When a session breaks, those that were sent last
-may be lost. So the worker sends them again on the next session, together with the entries of their
-attempt that were not acknowledged, and the server drops what it already has.
+Finished, Continued, AttemptFailed, Held and Released have no ack. When a session breaks, those that
+were sent last may be lost. So the worker sends them again on the next session, together with the
+entries of their attempt that were not acknowledged, and the server drops what it already has.
 
 A lost final message costs a replay and nothing else: the server starts every attempt again that the
 worker does not list when it reconnects. So the buffer may be bounded, and drops the oldest first.

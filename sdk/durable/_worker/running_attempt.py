@@ -58,6 +58,7 @@ class RunningAttempt:
         "suspend_sent",
         "timer",
         "trace",
+        "warned_of_limit",
     )
 
     def __init__(
@@ -73,6 +74,8 @@ class RunningAttempt:
         """Whether no step begins any more: the attempt is given back when none runs."""
         self.timer: asyncio.TimerHandle | None = None
         """Suspends the attempt if it is idle, or ends it if it has failed and waits for its steps."""
+        self.warned_of_limit = False
+        """Whether it was logged that its journal is almost as long as it may be."""
         self.suspend_sent = -1
         """The completion number of the last Suspend that was sent on this session; -1 for none."""
 

@@ -12,6 +12,9 @@ Rules.
 - Hello is written first and alone. Nothing follows before Welcome, which brings the server's limits.
 - A frame has at most `frame_bytes` bytes, a limit of the server; a larger batch is split. A single
   message that is larger cannot be sent at all, so its invocation fails with an error that says so.
+- With a codec, payloads are encoded when a message is written, and decoded when it is received. So the
+  rest of the worker, and what is kept to be sent again, has plain values only. A message that cannot be
+  encoded is replaced by a failure of the attempt, which is retried.
 - Frames are serialised here instead of by gRPC, because only the serialised form shows the size.
 """
 
@@ -27,8 +30,17 @@ import grpc.aio
 
 from durable_proto.v1 import worker_pb2
 
+from .._common.addresses import Address
+from .._common.codecs.interface import Codec
+from .._common.codecs.messages import (
+    decode_message,
+    encode_message,
+    note_all,
+    payloads_of,
+)
 from .._common.errors import RpcError
 from .._common.transport import translate
+from .._engine.failures import internal_failure
 from .attempt_runner import AttemptRunner
 from .send_queue import wakes_nobody
 from .statistics import Traffic
@@ -51,6 +63,8 @@ class End(NamedTuple):
     """Why the worker ended it, for the log."""
     delay: float | None = None
     """How many seconds the control plane asks the worker to wait before it reconnects."""
+    elsewhere: bool = False
+    """Whether it asks the worker to go to another address."""
     finished: bool = False
     """Whether the control plane closed the stream after the worker's half-close."""
 
@@ -62,10 +76,11 @@ class Session:
         self,
         runner: AttemptRunner,
         channel: grpc.aio.Channel,
-        address: str,
+        address: Address,
         hello: worker_pb2.Hello,
         on_welcome: Callable[[], None],
         traffic: Traffic,
+        codec: Codec | None = None,
     ) -> None:
         self.welcome: worker_pb2.Welcome | None = None
         """The server's answer to Hello; None until it comes."""
@@ -87,6 +102,7 @@ class Session:
         self._ended: Final[asyncio.Future[End]] = self._loop.create_future()
         self._on_welcomed: Final = on_welcome
         self._traffic: Final = traffic
+        self._codec: Final = codec
         self._welcomed: Final = asyncio.Event()
         self._filled: Final = asyncio.Event()
         self._finishing = False
@@ -181,6 +197,8 @@ class Session:
             handler = handlers.get(message.WhichOneof("message"))
             # A heartbeat, or a message that this version does not know, has no handler.
             if handler is not None:
+                if self._codec is not None:
+                    _decode(self._codec, message)
                 handler(message)
 
     def _on_welcome(self, message: worker_pb2.ServerMessage) -> None:
@@ -193,9 +211,13 @@ class Session:
         if self._heartbeat is not None:
             self._heartbeat.cancel()
         self._on_heartbeat_due()
-        payload_bytes = welcome.limits.get("payload_bytes")
-        if payload_bytes:
-            self._runner.set_payload_limit(payload_bytes)
+        limits = welcome.limits
+        payload_bytes = limits.get("payload_bytes") or 0
+        if payload_bytes and self._codec is not None:
+            payload_bytes = max(1, payload_bytes - self._codec.overhead_bytes)
+        self._runner.set_limits(
+            payload_bytes, limits.get("journal_entries") or 0, limits.get("journal_bytes") or 0
+        )
         self._frame_bytes = welcome.limits.get("frame_bytes") or FRAME_BYTES_MAX
         self._runner.session_opened()
         self._on_welcomed()
@@ -203,8 +225,9 @@ class Session:
         self._filled.set()
 
     def _on_drain(self, message: worker_pb2.ServerMessage) -> None:
-        delay = _seconds(message.drain.delay)
-        self.end(End(reason="the control plane asks to reconnect", delay=delay))
+        drain = message.drain
+        reason = "the control plane asks to reconnect"
+        self.end(End(reason=reason, delay=_seconds(drain.delay), elsewhere=drain.elsewhere))
 
     # Outbound
 
@@ -220,6 +243,8 @@ class Session:
                 while queue.messages:
                     batch = queue.take()
                     self._traffic.messages_sent += len(batch)
+                    if self._codec is not None:
+                        batch = [self._encoded(self._codec, message) for message in batch]
                     for frame in frames(batch, self._refuse, self._frame_bytes):
                         self._traffic.frames_sent += 1
                         await call.write(frame)
@@ -232,6 +257,24 @@ class Session:
             logger.debug("writing failed: %r", error)
             await asyncio.sleep(1.0)
             self.end(End(reason="the stream can no longer be written"))
+
+    def _encoded(self, codec: Codec, message: worker_pb2.WorkerMessage) -> worker_pb2.WorkerMessage:
+        """Returns a message with encoded payloads, or the failure of the attempt instead of it."""
+        if not payloads_of(message):
+            return message
+        encoded = worker_pb2.WorkerMessage()
+        encoded.CopyFrom(message)
+        try:
+            encode_message(codec, encoded)
+        except Exception as error:  # noqa: BLE001  # whatever a user's codec raises
+            invocation_id, attempt = message.invocation_id, message.attempt
+            about = {"invocation_id": invocation_id, "attempt": attempt}
+            logger.error("%s: a value cannot be encoded: %s", invocation_id, error, extra=about)
+            self._loop.call_soon(self._runner.forget, invocation_id, attempt)
+            encoded = worker_pb2.WorkerMessage(invocation_id=invocation_id, attempt=attempt)
+            encoded.attempt_failed.failure.CopyFrom(internal_failure(error))
+            encoded.attempt_failed.failure.type = "durable.UnencodableValueError"
+        return encoded
 
     def _refuse(self, message: worker_pb2.WorkerMessage, size: int) -> worker_pb2.WorkerMessage:
         """Returns a failure of the invocation, to send instead of a message too large for a frame."""
@@ -277,6 +320,14 @@ class Session:
 def _seconds(duration: Any) -> float:
     seconds: float = duration.seconds + duration.nanos / 1e9
     return seconds
+
+
+def _decode(codec: Codec, message: worker_pb2.ServerMessage) -> None:
+    """Decodes a message's payloads. One that cannot be decoded holds the attempt that reads it."""
+    try:
+        decode_message(codec, message)
+    except Exception as error:  # noqa: BLE001  # whatever a user's codec raises
+        note_all(codec, message, error)
 
 
 Refuse = Callable[[worker_pb2.WorkerMessage, int], worker_pb2.WorkerMessage]

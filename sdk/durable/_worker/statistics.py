@@ -67,7 +67,7 @@ class WorkerStatistics:
     attempts_started: int
     """Attempts that it was given."""
     attempts_finished: int
-    """Attempts that ended with an outcome."""
+    """Attempts that ended with an outcome, or with the next run."""
     attempts_failed: int
     """Attempts that failed and may be retried."""
     attempts_held: int

@@ -12,11 +12,11 @@ once. A second signal skips the wait. Heartbeats go on throughout.
 
 Errors. A lost connection is never fatal: the worker reconnects when the control plane is back. A Hello
 that the control plane refuses as wrong (INVALID_ARGUMENT and the like) is fatal, because it would be
-refused again.
+refused again. So is one with a token that is not valid: a token that was replaced was read before.
 
 Several addresses. The worker has its session at one of them and goes to the next one when the session
-ends or cannot be opened. A node that asks it to reconnect (Drain) is tried again first, because it asks
-so also when it goes on itself. Only the delay after a round over all addresses grows.
+ends or cannot be opened. A node that asks it to reconnect (Drain) says whether to go elsewhere; if not,
+that node goes on and is tried again first. Only the delay after a round over all addresses grows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -39,21 +39,26 @@ import grpc
 from durable_proto.v1 import worker_pb2
 
 from .._common.addresses import Address, parse_addresses
+from .._common.codecs.interface import Codec, check_codec
 from .._common.durations import limit, span, wait_seconds
 from .._common.rotation import Rotation
 from .._common.transport import backoff_seconds, open_async_channel
 from .._common.webhooks import CONTROL_SERVICE
 from .._definitions.call_checks import hidden_workflow, hidden_workflow_text
 from .._definitions.objects import handlers_of
+from .._definitions.versioning import Versioning, check_versioning
 from .._definitions.workflow import Workflow
 from .._engine.steps import Environment
 from .._tracing.find import find_tracing
 from .attempt_runner import AttemptRunner, RunnerLimits
+from .build_id import default_build_id
 from .service_channels import ServiceChannels
 from .session import End, Session
 from .statistics import Counters, Traffic, WorkerStatistics
 
 PROTOCOL_VERSION: Final = 1
+BUILD_ID_VARIABLE: Final = "DURABLE_BUILD_ID"
+"""The environment variable with the build id of a worker that is not given one."""
 MAX_CONCURRENT_DEFAULT: Final = 1_000
 """Attempts at a time. They cost memory and little else; steps that block are bounded by threads."""
 MAX_THREADS_DEFAULT: Final = 64
@@ -105,11 +110,15 @@ class Worker:
     step that was given up keeps its thread until it returns; up to `max_stuck_threads` of those do not
     count (0: `max_threads` is strict). A step that has waited for a thread for `thread_wait` (seconds
     or a timedelta; None: for ever) has not begun, and its attempt is given back. `identity` is its name
-    for people (host and process id by default), `build_id` the build that it runs. `suspend_after` is
+    for people (host and process id by default). `build_id` names the code that it runs; by default the
+    environment's `DURABLE_BUILD_ID`, else the commit of the git checkout or a hash of the sources.
+    `versioning` says which workers go on with an invocation that has a journal, for handlers that do
+    not say it: "auto" for any, "pinned" for those of the build that began it. `suspend_after` is
     how long (seconds or a timedelta) an attempt may only wait before it is suspended until what it
     waits for happens: 0 for at once, None for as long as there is room; when every slot is taken, those
     that have waited longest are suspended at once. `drain_timeout` is how long running steps may take
-    to end when the worker stops; no other step begins then. `tls` and `insecure` as for Client.
+    to end when the worker stops; no other step begins then. `codec`, `tls`, `insecure` and `token` are
+    as for Client; the token is read again before each session.
 
     Raises ValueError for a bad address, for no workflows, for two of the same name, and for a limit
     that is out of its range.
@@ -126,14 +135,17 @@ class Worker:
         max_stuck_threads: int = MAX_STUCK_THREADS_DEFAULT,
         thread_wait: float | timedelta | None = THREAD_WAIT_SECONDS_DEFAULT,
         identity: str | None = None,
-        build_id: str = "",
+        build_id: str | None = None,
+        versioning: Versioning = "auto",
         suspend_after: float | timedelta | None = SUSPEND_SECONDS_DEFAULT,
         drain_timeout: float | timedelta = DRAIN_SECONDS_DEFAULT,
+        codec: Codec | None = None,
         tls: bool | grpc.ChannelCredentials | None = None,
         insecure: bool = False,
+        token: str | Callable[[], str] | None = None,
     ) -> None:
         self._rotation = Rotation(
-            parse_addresses(address, tls=tls, insecure=insecure), open_async_channel
+            parse_addresses(address, tls=tls, insecure=insecure, token=token), open_async_channel
         )
         self._workflows: Final = workflows_by_name(workflows)
         self._services: Final = ServiceChannels(services)
@@ -157,7 +169,13 @@ class Worker:
             suspend_after=wait_seconds(suspend_after, "suspend_after"),
         )
         self._drain_timeout: Final = span(drain_timeout, "drain_timeout").total_seconds()
-        self._build_id: Final = build_id
+        self._codec: Final = check_codec(codec)
+        if not isinstance(build_id, str | None):
+            raise TypeError(f"build_id is {build_id!r}, and must be a text")
+        # Spaces around it are never meant: a file that the variable was read from ends in a newline.
+        self._build_id = (build_id or os.environ.get(BUILD_ID_VARIABLE, "")).strip()
+        check_versioning(versioning, "a worker")
+        self._versioning: Final[Versioning] = versioning
         self.worker_id: Final = uuid.uuid4().hex
         """The id under which the control plane knows this worker; new for each Worker."""
         self.identity: Final = identity or f"{socket.gethostname()}:{os.getpid()}"
@@ -195,7 +213,7 @@ class Worker:
                 return rotation.use()
             return self._services.channel(service)
 
-        tracing = find_tracing()
+        tracing = find_tracing(lambda: self._build_id)
         environment = Environment(channel_to)
         if tracing is not None:
             environment = environment._replace(calling=tracing.outgoing_headers)
@@ -270,19 +288,27 @@ class Worker:
     async def _serve(self, runner: AttemptRunner) -> None:
         """Runs one session after the other until the worker is stopped. Raises RpcError as `run`."""
         assert self._loop is not None
-        tries = 0
+        tries = hellos = 0
         since = lost = self._loop.time()
         grace = 0.0
+        if not self._build_id:
+            # In a thread, because it reads files and asks git.
+            served = self._workflows.values()
+            self._build_id = await asyncio.to_thread(default_build_id, served)
         while not self._drained:
-            hello = self._hello(runner.resume(since))
+            hellos += 1
+            hello = self._hello(runner.resume(since), hellos)
             address = self._rotation.address
+            if address.token is not None:
+                address.token.refresh()
             session = self._session = Session(
                 runner,
                 self._rotation.use(),
-                address.target,
+                address,
                 hello,
                 self._welcomed,
                 self._traffic,
+                self._codec,
             )
             end = await session.run()
             self._session = None
@@ -299,8 +325,7 @@ class Worker:
                 raise end.error
             if self._stopping_now or (self._stopping and not len(runner)):
                 return
-            # A drain does not say that the node ends: if it does, the next try moves on.
-            if end.delay is None:
+            if end.delay is None or end.elsewhere:
                 self._rotation.leave(address)
             # During the grace period it reconnects quickly, to keep its attempts.
             in_grace = self._loop.time() - lost < grace or not self._sessions
@@ -320,15 +345,16 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
 
-    def _hello(self, resumed: list[worker_pb2.OwnedAttempt]) -> worker_pb2.Hello:
+    def _hello(self, resumed: list[worker_pb2.OwnedAttempt], number: int) -> worker_pb2.Hello:
         return worker_pb2.Hello(
             protocol_version=PROTOCOL_VERSION,
             worker_id=self.worker_id,
             identity=self.identity,
             build_id=self._build_id,
-            handlers=[workflow.spec() for workflow in self._workflows.values()],
+            handlers=[it.spec(self._versioning) for it in self._workflows.values()],
             slot_count=self._limits.slot_count,
             resumed=resumed,
+            session_number=number,
         )
 
     def _welcomed(self) -> None:
@@ -336,8 +362,9 @@ class Worker:
         self._sessions += 1
         self._ready.set()
         logger.info(
-            "worker %s serves %s at %s",
+            "worker %s of build %s serves %s at %s",
             self.identity,
+            self._build_id,
             ", ".join(self._workflows),
             self._rotation.address.target,
         )

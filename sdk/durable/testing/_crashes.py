@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from .._client.result import Result
+from .._common.codecs.interface import Codec, check_codec
 from .._definitions.workflow import Workflow
 from .._worker.worker import workflows_by_name
 from ._environment import milliseconds
@@ -48,6 +49,7 @@ async def crash_everywhere(
     drive: Drive | None = None,
     before: Callable[[], object] | None = None,
     webhook_secrets: Mapping[str, str] | None = None,
+    codec: Codec | None = None,
 ) -> Report:
     """Runs a workflow again and again, with a crash at another boundary each time.
 
@@ -57,7 +59,8 @@ async def crash_everywhere(
     outside world: it is called once for each thing that an invocation waits for (see Wait), as soon as
     it does, and may resolve an awakeable, send a signal, cancel, or do nothing; time passes only when
     it has returned. `before` is called before each run, to reset what steps have changed in the test.
-    `webhook_secrets` holds the secrets, by name, that senders of webhooks sign with.
+    `webhook_secrets` holds the secrets, by name, that senders of webhooks sign with. `codec` is that of
+    the client and the workers.
 
     Steps really run, again in each run, and a step that is interrupted by a crash runs twice. What they
     return may vary; what the workflow does and how it ends may not.
@@ -69,7 +72,17 @@ async def crash_everywhere(
     served = list(others)
     if workflow.name not in (workflows_by_name(served) if served else ()):
         served.append(workflow)
-    plan = Plan(workflow, args, key, served, services, milliseconds(start), drive, webhook_secrets)
+    plan = Plan(
+        workflow,
+        args,
+        key,
+        served,
+        services,
+        milliseconds(start),
+        drive,
+        webhook_secrets,
+        check_codec(codec),
+    )
     count = 0
 
     async def run(*, suspend: bool = False, crash: CrashAt | None = None) -> Outcome:

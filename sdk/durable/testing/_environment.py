@@ -18,6 +18,7 @@ from .._client.async_connection import AsyncConnection
 from .._client.connection import LocalConnection
 from .._client.generated.client import Client
 from .._client.options import DEFAULT_TIMEOUT_SECONDS
+from .._common.codecs.interface import Codec, check_codec
 from .._definitions.workflow import Workflow
 from .._local.control_plane import LocalControlPlane
 from ._time import VirtualTime
@@ -48,7 +49,7 @@ class AsyncEnvironment:
     attempt at each await, so that each continues with a replay. `timeout` bounds each call of the
     client, in real seconds; None for no bound. `webhook_secrets` holds the secrets, by name, that
     senders of webhooks with a scheme sign with; the URLs really work on loopback, and expire by the
-    clock.
+    clock. `codec` is that of the client and the worker.
 
     Raises ValueError for a `start` without a time zone and for an empty secret,
     ServerNotInstalledError when the control plane is not installed.
@@ -63,11 +64,13 @@ class AsyncEnvironment:
         suspend: Suspend = "never",
         timeout: float | timedelta | None = DEFAULT_TIMEOUT_SECONDS,
         webhook_secrets: Mapping[str, str] | None = None,
+        codec: Codec | None = None,
     ) -> None:
         if suspend not in ("never", "always"):
             raise ValueError(f"suspend must be 'never' or 'always', and is {suspend!r}")
+        checked = check_codec(codec)
         local = LocalControlPlane(start_ms=milliseconds(start), webhook_secrets=webhook_secrets)
-        self._connection: Final = AsyncConnection.to_local(local)
+        self._connection: Final = AsyncConnection.to_local(local, checked)
         self.client: Final = AsyncClient._of(self._connection, timeout)
         """Starts and steers invocations; see AsyncClient."""
         self._services: Final = services
@@ -132,6 +135,7 @@ class Environment:
         suspend: Suspend = "never",
         timeout: float | timedelta | None = DEFAULT_TIMEOUT_SECONDS,
         webhook_secrets: Mapping[str, str] | None = None,
+        codec: Codec | None = None,
     ) -> None:
         self._async: Final = AsyncEnvironment(
             services=services,
@@ -140,6 +144,7 @@ class Environment:
             suspend=suspend,
             timeout=timeout,
             webhook_secrets=webhook_secrets,
+            codec=codec,
         )
         self._connection: Final = LocalConnection(self._async._connection)
         self.client: Final = Client._of(self._connection, timeout)

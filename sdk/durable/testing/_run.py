@@ -26,12 +26,14 @@ from .._client.async_connection import AsyncConnection
 from .._client.invocation_views import Invocation
 from .._client.result import Result
 from .._common.addresses import Address
+from .._common.codecs.interface import Codec
 from .._definitions.workflow import Workflow
 from .._engine.entry_kinds import KINDS
 from .._engine.failures import summary
 from .._local.control_plane import LocalControlPlane
 from .._worker.hosting import HostedWorker
 from .._worker.session import End
+from ._earlier_runs import EarlierRuns
 from ._snapshot import Labels, Snapshot, describe, snapshot
 from ._time import VirtualTime
 
@@ -84,6 +86,7 @@ class Plan(NamedTuple):
     start_ms: int
     drive: Drive | None
     webhook_secrets: Mapping[str, str] | None = None
+    codec: Codec | None = None
 
 
 class Outcome(NamedTuple):
@@ -107,7 +110,8 @@ class StepOutcomes:
         self._attempts: Final[dict[str, int]] = {}
         """The number of the current attempt, by invocation id."""
         self._recorded: Final[dict[tuple[str, int], int]] = {}
-        """The attempt that has recorded a step's outcome, by invocation id and entry index."""
+        """The attempt that has recorded a step's outcome, by invocation id and entry index; 0 for one
+        that a fork has copied."""
 
     def note(self, facts: list[tuple[str, Mapping[str, Any]]]) -> None:
         """Notes the attempts and the steps of a batch of records."""
@@ -116,6 +120,14 @@ class StepOutcomes:
                 self._attempts[fields["invocation_id"]] = fields["attempt"]
             elif kind == "EntryRecorded" and KINDS[fields["kind"]].is_step:
                 self._note_step(fields)
+            elif kind == "Restarted":
+                self._note_copied(fields)
+
+    def _note_copied(self, fields: Mapping[str, Any]) -> None:
+        """Notes the steps that a fork has copied: they may not run again there."""
+        for invocation_id, index in list(self._recorded):
+            if invocation_id == fields["source_id"] and index < fields["from_index"]:
+                self._recorded.setdefault((fields["invocation_id"], index), 0)
 
     def _note_step(self, fields: Mapping[str, Any]) -> None:
         """Notes a step's outcome. Once it is recorded, no later attempt may record another one."""
@@ -124,9 +136,10 @@ class StepOutcomes:
             return
         before = self._recorded.setdefault((invocation_id, fields["entry_index"]), attempt)
         if before != attempt:
+            first = f"ran in attempt {before} and" if before else "was copied, and ran"
             self.repeated.append(
-                f"{invocation_id}: entry {fields['entry_index']} ({fields['name']!r}) ran in attempt"
-                f" {before} and again in attempt {attempt}"
+                f"{invocation_id}: entry {fields['entry_index']} ({fields['name']!r}) {first} again in"
+                f" attempt {attempt}"
             )
 
 
@@ -157,7 +170,8 @@ class Run:
         self._local: Final = LocalControlPlane(
             start_ms=plan.start_ms, one_by_one=True, webhook_secrets=plan.webhook_secrets
         )
-        self._client: Final = AsyncClient._of(AsyncConnection.to_local(self._local), None)
+        connection = AsyncConnection.to_local(self._local, plan.codec)
+        self._client: Final = AsyncClient._of(connection, None)
         self._time: Final = VirtualTime(self._local, lambda: self._worker.quiet, skip=False)
         self._worker: _MortalWorker
         self._working: asyncio.Task[None]
@@ -166,6 +180,7 @@ class Run:
         self._boundaries: Final[list[str]] = []
         self._batches = 0
         self._steps: Final = StepOutcomes()
+        self._earlier_runs: Final = EarlierRuns()
         self._driven: Final[set[tuple[str, int]]] = set()
         """The waits, by invocation id and entry index, for which `drive` was called."""
         self._found: Final[dict[str, Invocation]] = {}
@@ -188,7 +203,8 @@ class Run:
             labelled = self._labels.replace
             return Outcome(
                 self._result,
-                snapshot(self._found.values(), self._labels),
+                snapshot(self._found.values(), self._labels)
+                | self._earlier_runs.snapshot(self._labels),
                 [labelled(it) for it in self._boundaries],
                 [labelled(it) for it in self._steps.repeated],
             )
@@ -309,6 +325,7 @@ class Run:
         """Notes a batch of records; if the crash is due, kills the worker or returns True."""
         self._batches += 1
         self._steps.note(facts)
+        self._earlier_runs.note(facts)
         self._boundaries.append(describe(facts))
         crash = self._crash
         if crash is None or crash.boundary != self._batches:

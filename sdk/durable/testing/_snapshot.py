@@ -1,9 +1,10 @@
 """The snapshot: the outcome of a run, as texts that can be compared with those of another run.
 
-For each invocation a snapshot has how it ended, what its state is and what its journal holds. It leaves
-out what may differ between two correct runs: times, attempts, workers. Ids are replaced by labels
-(`order#1` is the first invocation of `order`), also inside of values, because an invocation that is
-started from outside has another id each time.
+For each invocation a snapshot has how it ended, what its state is and what its journal holds; for the
+runs before its last one, `_earlier_runs` has the operations. It leaves out what may differ between two
+correct runs: times, attempts, workers. Ids are replaced by labels (`order#1` is the first invocation of
+`order`), also inside of values, because an invocation that is started from outside has another id each
+time.
 
 The outcome of an operation that the workflow no longer waited for, such as the loser of a race or a
 cancelled child, may come before or after the workflow's end. So a missing outcome equals any other: if
@@ -162,7 +163,15 @@ def _fact(kind: str, fields: Mapping[str, Any]) -> str:
             return f"awakeable {fields['awakeable_id']!r} is resolved"
         case "Signalled":
             return f"signal {fields['name']!r} for {about}"
+        case "Restarted" if fields["from_index"]:
+            return (
+                f"{about} is forked from {fields['source_id']} before entry {fields['from_index']}"
+            )
+        case "Restarted":
+            return f"{about} is restarted from {fields['source_id']}"
         case "Finished":
             return f"{about} ends"
+        case "Continued":
+            return f"{about} continues as new"
         case _:
             return f"{kind} for {about}" if about else kind

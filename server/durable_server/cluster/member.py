@@ -2,12 +2,13 @@
 
 A record is read by other versions than the one that has written it. So a field that this version does
 not know is passed over, and one that is missing or wrong makes the whole record unreadable: half a
-record would be worse than none.
+record would be worse than none. A field that came later has a default, for records without it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 NAME_LENGTH = 63
+DEFAULT_LEASE = 5.0
+"""The lease of a node that is given none, in seconds, and of one whose record names none."""
 _NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{NAME_LENGTH}}}")
 
 
@@ -38,33 +41,61 @@ class Member:
     version: str
     format_level: int
     """The newest format level that it can read."""
+    level_hold: int = 0
+    """The highest format level that its operator lets the system have; 0 for no such limit."""
     draining: bool = False
-    """Whether it gives its partitions away because it will stop."""
+    """Whether it gives its partitions away and takes none."""
+    stopping: bool = False
+    """Whether it does so because it stops; then it drains, too."""
+    http_address: str = ""
+    """HOST:PORT where it serves HTTP; empty if it serves none."""
     left: bool = False
     """Whether it has left: this is the last record of this incarnation."""
     leads: Mapping[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
     """The epoch and the last sequence of the log, for each partition that it leads."""
+    takes: Mapping[int, int] = field(default_factory=dict[int, int])
+    """The epoch of each partition that it has taken over and does not serve yet."""
     follows: Mapping[int, int] = field(default_factory=dict[int, int])
     """The last sequence that it has applied, for each partition that it follows."""
+    lease: float = DEFAULT_LEASE
+    """How long it lives without being heard, in seconds. Nodes may differ: everybody judges each by its
+    own.
+    """
     renewal: int = field(default=0, compare=False)
     """How many records this incarnation has published before this one; tells a renewal from the record
     before it, even if nothing else has changed.
     """
+    system_level: int = field(default=0, compare=False)
+    """The system's format level as it knew it then; 0 if it does not say. So all hear of a rise."""
+    time_ms: int = field(default=0, compare=False)
+    """What its clock showed when the record was published, in milliseconds since 1970; 0 if it does not
+    say."""
+
+    @property
+    def agreed_level(self) -> int:
+        """The highest format level that the system may have for this member."""
+        return min(self.format_level, self.level_hold or self.format_level)
 
     def gone(self) -> Member:
         """Returns the record with which this member leaves."""
-        return replace(self, left=True, leads={}, follows={})
+        return replace(self, left=True, leads={}, takes={}, follows={})
+
+    def claims(self, *, taking: bool = True) -> dict[int, int]:
+        """Returns the epoch of each partition that it leads or, with `taking`, has taken over."""
+        led = {partition: epoch for partition, (epoch, _) in self.leads.items()}
+        return {**self.takes, **led} if taking else led
 
 
-def leaders(members: Mapping[str, Member]) -> dict[int, str]:
+def leaders(members: Mapping[str, Member], *, taking: bool = False) -> dict[int, str]:
     """Returns the name of the member that leads each partition: the claim of the highest epoch counts.
 
-    A partition that nobody claims is missing.
+    With `taking`, what a member has taken over and does not serve yet counts as led. A partition that
+    nobody claims is missing.
     """
     epochs: dict[int, int] = {}
     names: dict[int, str] = {}
     for name, member in members.items():
-        for partition, (epoch, _) in member.leads.items():
+        for partition, epoch in member.claims(taking=taking).items():
             if epoch > epochs.get(partition, -1):
                 epochs[partition] = epoch
                 names[partition] = name
@@ -86,14 +117,21 @@ def encode(member: Member) -> bytes:
             "name": member.name,
             "incarnation": member.incarnation,
             "address": member.address,
+            "http_address": member.http_address,
             "internal_address": member.internal_address,
             "version": member.version,
             "format_level": member.format_level,
+            "level_hold": member.level_hold,
+            "system_level": member.system_level,
             "draining": member.draining,
+            "stopping": member.stopping,
             "left": member.left,
             "leads": {str(partition): claim for partition, claim in member.leads.items()},
+            "takes": {str(partition): epoch for partition, epoch in member.takes.items()},
             "follows": {str(partition): position for partition, position in member.follows.items()},
+            "lease": member.lease,
             "renewal": member.renewal,
+            "time_ms": member.time_ms,
         },
         separators=(",", ":"),
     ).encode()
@@ -115,17 +153,26 @@ def decode(data: bytes, partitions: int) -> Member:
         name=_value(fields, "name", str),
         incarnation=_value(fields, "incarnation", str),
         address=_value(fields, "address", str),
+        http_address=_value(fields, "http_address", str, ""),
         internal_address=_value(fields, "internal_address", str),
         version=_value(fields, "version", str),
         format_level=_value(fields, "format_level", int),
+        level_hold=_value(fields, "level_hold", int, 0),
+        system_level=_value(fields, "system_level", int, 0),
         draining=_value(fields, "draining", bool),
+        stopping=_value(fields, "stopping", bool, False),
         left=_value(fields, "left", bool),
         leads={it: _claim(value) for it, value in _by_partition(fields, "leads", partitions)},
+        takes={
+            it: _count(value, "takes") for it, value in _by_partition(fields, "takes", partitions)
+        },
         follows={
             it: _count(value, "follows")
             for it, value in _by_partition(fields, "follows", partitions)
         },
+        lease=_lease(fields.get("lease", DEFAULT_LEASE)),
         renewal=_value(fields, "renewal", int),
+        time_ms=_value(fields, "time_ms", int, 0),
     )
     try:
         check_name(member.name)
@@ -134,8 +181,9 @@ def decode(data: bytes, partitions: int) -> Member:
     return member
 
 
-def _value(fields: dict[str, Any], name: str, kind: type[T]) -> T:
-    value = fields.get(name)
+def _value(fields: dict[str, Any], name: str, kind: type[T], default: T | None = None) -> T:
+    """Returns a field; if it is missing, the default for a field that has one."""
+    value = fields.get(name, default)
     # Not isinstance: a bool is an int in Python, and not in a record.
     if type(value) is not kind:
         raise MemberRecordError(f"the field {name} is {value!r:.80}, not of type {kind.__name__}")
@@ -151,6 +199,13 @@ def _by_partition(fields: dict[str, Any], name: str, partitions: int) -> list[tu
             )
         found.append((int(key), value))
     return found
+
+
+def _lease(value: Any) -> float:
+    # Not isinstance: a bool is an int in Python, and NaN is no length of time.
+    if type(value) not in (int, float) or not 0.0 < value < math.inf:
+        raise MemberRecordError(f"the field lease has {value!r:.80} instead of seconds")
+    return float(value)
 
 
 def _claim(value: Any) -> tuple[int, int]:

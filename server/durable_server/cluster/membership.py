@@ -3,15 +3,25 @@
 It has no I/O and no clock: whoever calls it says what time it is on this node's steady clock, in
 seconds. `members` feeds it with what comes from NATS.
 
-**Who lives.** A member lives while it was heard within the last `lease` seconds. The hearing node
-judges that only while NATS works for it: a member is gone when an own renewal was acknowledged that was
-*sent* a lease or more after the member was last heard. So a node that is cut off, or whose NATS
-restarts, finds nobody gone. After such an interruption everybody who lived has a new lease. Before a
-member that is silent is found gone, its record is read (`silent`), because it may write and be heard by
-others: then it still counts for itself.
+**Who lives.** A member lives while it was heard within the lease that its record names. The hearing
+node judges that only while NATS works for it: a member is gone when an own renewal was acknowledged
+that was *sent* that lease or more after the member was last heard. So a node that is cut off, or whose
+NATS restarts, finds nobody gone. After such an interruption everybody who lived has a new lease. Before
+a member that is silent is found gone, its record is read (`silent`), because it may write and be heard
+by others: then it still counts for itself.
 
-**Whether this node counts.** It does for a lease after the last acknowledged renewal was *sent*. The
-others hear a renewal later than it was sent, so this ends before one of them finds this node gone.
+**Whether this node counts.** It does for its own lease after the last acknowledged renewal was *sent*.
+The others hear a renewal later than it was sent, and it names the lease, so this ends before one of
+them finds this node gone. Once it has not counted, another node may have found it gone. So then it
+counts again only when it has read all records after a renewal of its own was acknowledged
+(`must_read`). Who has led meanwhile and has left is in no record; `processor.router` finds that out.
+
+**When a partition is served.** Reads are answered without asking the log, so no two nodes may serve one
+partition, though both have taken it over because they knew different things. A node that has written
+its fence first claims the partition in its record. When that is acknowledged, it reads all records, and
+serves the partition once no other live node claims it. Of two nodes, the one whose record comes second
+in the stream reads that of the other. The one with the lower epoch stops serving when it hears of the
+higher one, and the other one waits for its next record, or until it is gone.
 """
 
 from __future__ import annotations
@@ -27,9 +37,9 @@ class Membership:
     which address.
     """
 
-    def __init__(self, own: Member, lease: float) -> None:
+    def __init__(self, own: Member) -> None:
         self._name = own.name
-        self._lease = lease
+        self._lease = own.lease
         self._live = {own.name: own}
         self._leaders = leaders(self._live)
         self._known: dict[str, Member] = {}
@@ -38,6 +48,10 @@ class Membership:
         """When each of these came."""
         self._sent: float | None = None
         """When the last acknowledged renewal was sent."""
+        self._confirmed: Mapping[int, int] = {}
+        """The claims of this node, epochs by partition, that were acknowledged before all records
+        were read.
+        """
 
     @property
     def live(self) -> Mapping[str, Member]:
@@ -53,6 +67,24 @@ class Membership:
         """Whether, for all that it can know, the other nodes find this one live."""
         return self._sent is not None and now < self._sent + self._lease
 
+    def must_read(self, own: Member, now: float) -> bool:
+        """Whether all records must be read, now that a renewal with this record was acknowledged.
+
+        They must for a new claim, and when this node has not counted until now.
+        """
+        return not (self.counts(now) and own.claims().items() <= self._confirmed.items())
+
+    def may_serve(self, partition: int, now: float) -> bool:
+        """Whether no other node may answer for a partition that this node has taken over."""
+        epoch = self._live[self._name].claims().get(partition)
+        if epoch is None or self._confirmed.get(partition) != epoch or not self.counts(now):
+            return False
+        return not any(
+            partition in it.leads or partition in it.takes
+            for name, it in self._live.items()
+            if name != self._name
+        )
+
     def set_own(self, own: Member) -> bool:
         """Takes this node's own record."""
         return self._set_live({**self._live, self._name: own})
@@ -65,6 +97,10 @@ class Membership:
         if not member.left:
             live[member.name] = member
         return self._set_live(live)
+
+    def last(self, name: str) -> Member | None:
+        """Returns the last record of another name that came, live or not; None if there is none."""
+        return self._known.get(name)
 
     def resume(self, records: Iterable[Member], since: float, now: float) -> bool:
         """Takes the records that stand in the stream when this node hears again, from `since` on.
@@ -80,6 +116,17 @@ class Membership:
         self._renew_all(now)
         return changed
 
+    def read(self, records: Iterable[Member], since: float, now: float) -> bool:
+        """Takes the records that stand in the stream, read from `since` on, while this node hears."""
+        changed = False
+        for member in records:
+            known = self._known.get(member.name)
+            same = known is not None and known.incarnation == member.incarnation
+            heard_since = self._heard.get(member.name, -1.0) >= since
+            if known is None or (member.renewal > known.renewal if same else not heard_since):
+                changed |= self.hear(member, now)
+        return changed
+
     def silent(self, sent: float) -> list[Member]:
         """Returns who is found gone when a renewal is acknowledged that was sent at this time."""
         if not self._judges(sent):
@@ -87,7 +134,7 @@ class Membership:
         return [
             member
             for name, member in self._live.items()
-            if name != self._name and self._heard[name] + self._lease <= sent
+            if name != self._name and self._heard[name] + member.lease <= sent
         ]
 
     def acknowledged(self, sent: float) -> bool:
@@ -98,6 +145,13 @@ class Membership:
             self._renew_all(sent)
             return False
         return self._set_live({name: it for name, it in self._live.items() if name not in gone})
+
+    def confirm(self, own: Member) -> bool:
+        """Takes that a renewal with this record was acknowledged, and that all records were read after
+        that, if they must be.
+        """
+        before, self._confirmed = self._confirmed, own.claims()
+        return self._confirmed != before
 
     def _judges(self, sent: float) -> bool:
         """Whether NATS has worked for this node since its last renewal."""
@@ -127,7 +181,10 @@ def _outline(member: Member) -> tuple[object, ...]:
         member.internal_address,
         member.version,
         member.format_level,
+        member.level_hold,
         member.draining,
-        {partition: epoch for partition, (epoch, _) in member.leads.items()},
+        member.stopping,
+        member.claims(taking=False),
+        member.takes,
         member.follows.keys(),
     )

@@ -3,10 +3,10 @@
 It is the record `durable.cluster.metadata` (see `records`). It is JSON, so that an operator can read
 it, and a later version can add fields.
 
-The record is written once, before the first log is created, and never changed. It is published with
-the expectation that its subject has no message. So if several control planes start at once, one of
-them writes the record, and all use what it has written. An attempt whose outcome is unknown is
-repeated from the reading on, so a lost answer does no harm.
+The record is written before the first log is created, and then only changed when the format level rises
+(see `raising`). It is first published with the expectation that its subject has no message. So if
+several control planes start at once, one of them writes the record, and all use what it has written.
+An attempt whose outcome is unknown is repeated from the reading on, so a lost answer does no harm.
 
 Versions before the record had only logs. Such a system gets a record with as many partitions as it has
 logs.
@@ -23,6 +23,8 @@ import secrets
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .. import __version__
+from ..core.levels import FORMAT_LEVEL
 from ..log.interface import LogError
 from ..log.jetstream import ACK_TIMEOUT, log_subject, stream_name
 from ..log.preflight import with_connection
@@ -31,14 +33,10 @@ from ..nats.api import ApiError, call_api
 from ..nats.connection import Connection
 from ..nats.endpoint import Endpoint, EndpointSource
 from .identity import Identity
-from .records import STREAM, read_record, write_once
+from .records import STREAM, read_record, write_once, write_record
 
 PARTITIONS_MAX = 256
 """The most partitions of a system. Each has a stream, a store and a loop, which cost memory."""
-FORMAT_LEVEL = 1
-"""The newest format level that this version can read. A system's level says which kinds of records and
-messages its logs may hold.
-"""
 METADATA_SUBJECT = "durable.cluster.metadata"
 RESTORE_SUBJECT = "durable.cluster.restore"
 """The record of a restore: there before its first log, and to stay, as a note of where it came from."""
@@ -58,6 +56,9 @@ class Metadata:
     partitions: int
     """How many partitions it has, 1 to PARTITIONS_MAX."""
     format_level: int
+    """Which kinds of records and messages its logs may hold: see `core.levels`. It may rise."""
+    level_version: str = ""
+    """The version that has raised it to that, or has made the system; empty if that is not known."""
 
 
 async def load_or_create(
@@ -67,21 +68,25 @@ async def load_or_create(
     default: int = 1,
     replicas: int = 1,
     known: Identity | None = None,
+    level_hold: int = 0,
 ) -> Metadata:
     """Returns the metadata of the system in this NATS system; writes it if the system is new.
 
     `partitions` is the number that the operator has asked for; 0 takes that of the system, or
     `default` for a new one. `replicas` applies to a new one. `known` is the system of the stores in
-    the data dir, if there are any. Waits for NATS as long as a log does. Raises MetadataError when the
-    system has another number of partitions, is not the known one or lacks logs of it, or was written by
-    a newer version; StreamConfigError, NatsUnsuitableError and LogUnavailableError as a log does.
+    the data dir, if there are any. `level_hold` is the highest format level that the operator agrees
+    to; 0 is the newest one. Waits for NATS as long as a log does. Raises MetadataError when the system
+    has another number of partitions or a higher format level than the operator agrees to, is not the
+    known one or lacks logs of it, or was written by a newer version; StreamConfigError,
+    NatsUnsuitableError and LogUnavailableError as a log does.
     """
 
     async def use(connection: Connection, _endpoint: Endpoint) -> Metadata:
         found = await read(connection)
         if found is None:
             await _check_no_restore(connection)
-            await _write(connection, partitions, default, replicas, known)
+            level = level_hold or FORMAT_LEVEL
+            await _write(connection, partitions, default, replicas, known, level)
             found = await read(connection)
             if found is None:
                 # A replicated server answers this for a moment after it has refused the record in
@@ -93,6 +98,11 @@ async def load_or_create(
                 f" that of {found.id}; name the right one with --nats, or give another --data-dir"
             )
         _check_partitions(partitions, found.partitions)
+        if 0 < level_hold < found.format_level:
+            raise MetadataError(
+                f"--format-level {level_hold}: this system has format level {found.format_level},"
+                " and the level never falls; leave --format-level out"
+            )
         if known is not None:
             # They all existed when the identity was written.
             logs = await log_numbers(connection)
@@ -102,12 +112,19 @@ async def load_or_create(
     return await with_connection(source, "durable metadata", use)
 
 
-async def read(connection: Connection) -> Metadata | None:
-    """Returns the record, or None if there is none yet.
+async def read(
+    connection: Connection,
+    timeout_seconds: float = ACK_TIMEOUT,
+    *,
+    again_seconds: float = 0.0,
+) -> Metadata | None:
+    """Returns the record, or None if there is none yet; `again_seconds` as for `Connection.call`.
 
     Raises MetadataError, ApiError, TimeoutError, ConnectionLostError.
     """
-    record = await read_record(connection, METADATA_SUBJECT)
+    record = await read_record(
+        connection, METADATA_SUBJECT, timeout_seconds, again_seconds=again_seconds
+    )
     return None if record is None else _decode(record.data)
 
 
@@ -120,7 +137,12 @@ async def _check_no_restore(connection: Connection) -> None:
 
 
 async def _write(
-    connection: Connection, partitions: int, default: int, replicas: int, known: Identity | None
+    connection: Connection,
+    partitions: int,
+    default: int,
+    replicas: int,
+    known: Identity | None,
+    level: int,
 ) -> None:
     """Writes the record, unless another control plane has done so."""
     logs = await _count_logs(connection)
@@ -130,7 +152,23 @@ async def _write(
         _check_partitions(partitions, logs)
     system_id = new_system_id() if known is None else known.id
     count = logs or partitions or default
-    await create(connection, Metadata(system_id, count, FORMAT_LEVEL), replicas)
+    await create(connection, Metadata(system_id, count, level, __version__), replicas)
+
+
+async def write_level(connection: Connection, level: int, version: str, expected_last: int) -> None:
+    """Changes the format level in the record, if the stream of the records has this last sequence.
+
+    `version` is the one that does it. Other fields of the record stay, also those of later versions.
+    Raises what a call of the API raises: ApiError with WRONG_LAST_SEQUENCE if anything was written
+    since.
+    """
+    record = await read_record(connection, METADATA_SUBJECT)
+    assert record is not None, "a system that runs has its metadata"
+    fields = {**json.loads(record.data), "format_level": level, "level_version": version}
+    body = json.dumps(fields).encode()
+    await write_record(
+        connection, METADATA_SUBJECT, body, expected=record.sequence, expected_last=expected_last
+    )
 
 
 def new_system_id() -> str:
@@ -188,13 +226,14 @@ def _check_partitions(asked: int, actual: int) -> None:
 def _decode(data: bytes) -> Metadata:
     try:
         record: dict[str, Any] = json.loads(data)
-        level = int(record["format_level"])
+        level, version = int(record["format_level"]), str(record.get("level_version", ""))
         if level > FORMAT_LEVEL:
+            raiser = f"version {version}" if version else "the version that has raised it"
             raise MetadataError(
-                f"this system has format level {level}, and this version reads up to {FORMAT_LEVEL};"
-                " start the version that has written it, or a newer one"
+                f"this system has format level {level}, and this version ({__version__}) reads up to"
+                f" {FORMAT_LEVEL}; start {raiser}, or a newer one"
             )
-        metadata = Metadata(str(record["id"]), int(record["partitions"]), level)
+        metadata = Metadata(str(record["id"]), int(record["partitions"]), level, version)
     except (ValueError, KeyError, TypeError) as error:
         raise MetadataError(
             f"the record {METADATA_SUBJECT} of the stream {STREAM} is damaged ({error!r}):"

@@ -15,10 +15,16 @@ The first standby of a partition is the node that would lead it if its leader we
 leader dies, each of its partitions goes to a node that has followed it.
 
 **Plan.** A node takes over what it should lead as soon as nobody claims it. It releases what another
-node should lead when that one follows closely, so that the takeover is short; one partition at a time,
-so that only one pauses; and only after the membership has settled, so that a node that restarts twice
-moves nothing twice. A node that drains is left out of the assignment; the same rules then empty it, and
-it does not wait for the membership to settle.
+node should lead when that one follows closely, so that the takeover is short; a few partitions at a
+time, so that only these pause, and workers reconnect once for all of them; and only after the
+membership has settled, so that a node that restarts twice moves nothing twice.
+
+**Drain.** A node that drains is left out of the assignment; the same rules then empty it, and it does
+not wait for the membership to settle. If all nodes drain, those lead that do not stop, and if all stop,
+all of them: a partition that somebody can lead is never without a leader.
+
+**Shared stores.** Where the members have the same stores, there are no followers: the next leader opens
+the store that the last one has closed.
 """
 
 from __future__ import annotations
@@ -35,6 +41,11 @@ MAX_LAG = 2000
 """The most log sequences, so batches, by which a follower may be behind when it is about to lead. A
 busy leader writes up to this many between two records of the follower, so a smaller limit would keep a
 partition that is always busy from moving.
+"""
+
+MOVES = 4
+"""How many partitions of a node move at a time: a takeover by a node that follows takes some 50 ms, and
+workers reconnect once for all that have moved meanwhile.
 """
 
 
@@ -55,6 +66,8 @@ class Plan(NamedTuple):
     """To stop leading."""
     follow: frozenset[int]
     """To follow, of those that it neither leads nor takes over."""
+    deposed: frozenset[int] = frozenset()
+    """Those to stop leading at once, because another node has taken them over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +84,12 @@ class View:
     settled: bool
     """Whether the live members have been the same for long enough to move partitions among them."""
     released: Collection[int] = ()
-    """The partitions that this node has released since its start. Of these, one that nobody claims is
-    on its way, and nothing else is released meanwhile.
+    """The partitions that this node has released since its start. Those that nobody claims are on their
+    way, and count as moves.
+    """
+    shared_stores: bool = False
+    """Whether all members have the same stores, as the processes of one machine do, of which only the
+    leader has one open. Then nobody follows, and a partition moves without a follower.
     """
 
 
@@ -89,37 +106,48 @@ def assignment(partitions: int, nodes: Collection[str], standbys: int) -> tuple[
 def plan(view: View) -> Plan:
     """Returns what the node of this view does now."""
     own = view.members[view.name]
-    claims = leaders(view.members)
-    staying = [name for name, member in view.members.items() if not member.draining]
-    placed = assignment(view.partitions, staying or view.members.keys(), view.standbys)
+    claims = leaders(view.members, taking=True)
+    placed = assignment(view.partitions, may_lead(view.members), view.standbys)
     lead = frozenset(
         partition
         for partition, place in enumerate(placed)
         if place.leader == view.name and partition not in claims
     )
-    deposed = frozenset(it for it in own.leads if claims[it] != view.name)
+    deposed = frozenset(it for it in (*own.leads, *own.takes) if claims[it] != view.name)
     release = deposed
-    moving = any(it not in claims for it in view.released)
-    if (view.settled or own.draining) and not moving:
+    moving = sum(it not in claims for it in view.released)
+    if view.settled or own.draining:
         movable = (
             partition
             for partition in sorted(own.leads.keys() - deposed)
-            if _can_move(view.members.get(placed[partition].leader), own, partition)
+            if _can_move(view, view.members.get(placed[partition].leader), own, partition)
         )
-        release |= frozenset([*movable][:1])
+        release |= frozenset([*movable][: max(0, MOVES - moving)])
     follow = frozenset(
         partition
         for partition, place in enumerate(placed)
-        if (place.leader == view.name or view.name in place.standbys)
+        if not view.shared_stores
+        and (place.leader == view.name or view.name in place.standbys)
         and partition not in lead
         and claims.get(partition) != view.name
     )
-    return Plan(lead, release, follow)
+    return Plan(lead, release, follow, deposed)
 
 
-def _can_move(target: Member | None, own: Member, partition: int) -> bool:
+def may_lead(members: Mapping[str, Member]) -> Collection[str]:
+    """Returns the names of the members among which the partitions are divided."""
+    staying = [name for name, member in members.items() if not member.draining]
+    lasting = [name for name, member in members.items() if not member.stopping]
+    return staying or lasting or members.keys()
+
+
+def _can_move(view: View, target: Member | None, own: Member, partition: int) -> bool:
     """Whether the partition that this node leads should and can go to another one now."""
-    if target is None or target.name == own.name or partition not in target.follows:
+    if target is None or target.name == own.name:
+        return False
+    if view.shared_stores:
+        return True
+    if partition not in target.follows:
         return False
     _, sequence = own.leads[partition]
     return sequence - target.follows[partition] <= MAX_LAG

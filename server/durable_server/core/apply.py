@@ -10,6 +10,8 @@ Each record type has one rule, a function `rule(tx, record) -> reply` in the mod
     steering       pause, resume, remove
     cancellation   cancel
     restart        restart
+    deployments    builds, routes, and which build goes on with an invocation
+    continuing     continue as new
     inbox          messages of other partitions, and their acknowledgements
 
 A rule looks at the invocation, lets the table in `states` decide where an event leads, notes what the
@@ -19,12 +21,14 @@ a reply when a client waits for the record, and None otherwise. What rules share
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from . import (
     awakeables,
     cancellation,
+    continuing,
+    deployments,
     inbox,
     journal,
     lifecycle,
@@ -43,17 +47,24 @@ from .records import (
     AttemptReleased,
     AwakeableExpired,
     AwakeableResolved,
+    BuildDrained,
+    BuildPromoted,
+    BuildRolledBack,
     CancelAsked,
+    Continued,
+    DeploymentRegistered,
     EntryRecorded,
     EpochStarted,
     Finished,
     HandlerRegistered,
     Invoked,
+    LevelRaised,
     OutboxAcknowledged,
     PauseAsked,
     Received,
     Record,
     Removed,
+    Repinned,
     Restarted,
     Resumed,
     Signalled,
@@ -61,6 +72,7 @@ from .records import (
     StateEdited,
     SuspendAsked,
     TimerFired,
+    WebhookRevoked,
 )
 from .replies import Reply
 from .transaction import Transaction
@@ -94,6 +106,21 @@ def step(partition: Partition, records: Sequence[Record], now_ms: int) -> Output
     return Output(replies, tx.effects, tx.changes)
 
 
+def replay(partition: Partition, batches: Iterable[tuple[int, Sequence[Record]]]) -> Changes:
+    """Applies batches of another leader at once, each at its time; returns what all have changed.
+
+    The changes are those of one large batch: an invocation that several batches have changed is
+    written once. That leads to the same state, because a rule sees what the records before its own have
+    done, in the same batch or in an earlier one. Replies and effects are discarded.
+    """
+    tx = Transaction(partition, 0)
+    for now_ms, records in batches:
+        tx.now_ms = now_ms
+        for record in records:
+            _RULES[type(record)](tx, record)
+    return tx.changes
+
+
 def _epoch_started(tx: Transaction, record: EpochStarted) -> Reply:
     tx.partition.epoch = record.epoch
     return None
@@ -102,6 +129,12 @@ def _epoch_started(tx: Transaction, record: EpochStarted) -> Reply:
 def _handler_registered(tx: Transaction, record: HandlerRegistered) -> Reply:
     tx.partition.handlers[record.handler.name] = record.handler
     tx.changes.handlers.append((record.handler, tx.now_ms))
+    return None
+
+
+def _level_raised(tx: Transaction, record: LevelRaised) -> Reply:
+    if record.level > tx.partition.level:
+        tx.partition.level = tx.changes.level = record.level
     return None
 
 
@@ -130,4 +163,12 @@ _RULES: dict[type[Record], Callable[[Transaction, Any], Reply]] = {
     StateEdited: object_state.state_edited,
     Received: inbox.received,
     OutboxAcknowledged: inbox.outbox_acknowledged,
+    LevelRaised: _level_raised,
+    WebhookRevoked: awakeables.webhook_revoked,
+    DeploymentRegistered: deployments.deployment_registered,
+    BuildPromoted: deployments.build_promoted,
+    BuildRolledBack: deployments.build_rolled_back,
+    BuildDrained: deployments.build_drained,
+    Repinned: deployments.repinned,
+    Continued: continuing.continued,
 }

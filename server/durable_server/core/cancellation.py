@@ -11,6 +11,7 @@ FAILED instead of CANCELLED.
 
 from __future__ import annotations
 
+from .attempts import end_attempt
 from .dedup import done, subject_or_reply
 from .effects import Abandon, RequestCancel
 from .entry_kinds import EntryKind
@@ -22,7 +23,7 @@ from .replies import Refused, Reply
 from .signals import GIVEN_UP_OUTCOME
 from .states import FINAL, Event
 from .transaction import Transaction
-from .transitions import answer, change_state, clear_pause, disown, end, make_ready
+from .transitions import answer, change_state, clear_pause, end, make_ready
 
 CANCELLED = "durable.Cancelled"
 """The type of the failure of a handler that ended because it was cancelled."""
@@ -83,7 +84,7 @@ def _cancel_by_force(tx: Transaction, invocation: Invocation, reason: str, ident
     if invocation.worker_id:
         why = "it was cancelled by force"
         tx.effects.append(Abandon(invocation.worker_id, invocation.id, invocation.attempt, why))
-        disown(tx, invocation)
+        end_attempt(tx, invocation, None)
     invocation.cancel_ms = tx.now_ms
     invocation.cancel_reason = reason
     invocation.cancel_identity = identity

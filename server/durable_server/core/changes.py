@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .messages import OutboxMessage
-from .model import Awakeable, EntryRow, Handler, Invocation, State
+from .model import (
+    Awakeable,
+    Deployment,
+    EndedAttempt,
+    EntryRow,
+    Handler,
+    Invocation,
+    Route,
+    State,
+)
 
 
 class EntryCompletion(NamedTuple):
@@ -77,6 +86,19 @@ class Changes:
     """The number up to which messages to a partition are removed from the outbox, by partition."""
     seen: dict[int, int] = field(default_factory=dict)
     """The number of the last message that has taken effect, by the partition that has sent it."""
+    level: int = 0
+    """The new format level of the log; 0 if it stays."""
+    attempts: list[tuple[int, EndedAttempt]] = field(default_factory=list)
+    """Attempts that have ended: the invocation's number, the attempt."""
+    journals_removed: set[int] = field(default_factory=set)
+    """Numbers of older invocations whose stored journal is removed before `entries` are added, because
+    another run has begun."""
+    inputs: dict[int, bytes | None] = field(default_factory=dict)
+    """The inputs of invocations that have begun another run, by number."""
+    deployments: dict[str, Deployment | None] = field(default_factory=dict)
+    """Builds to write, by their ids; None removes one."""
+    routes: dict[str, Route | None] = field(default_factory=dict)
+    """Routes to write, by handler; None removes one."""
 
     def touch(self, invocation: Invocation) -> None:
         """Notes that the invocation's row must be written."""
@@ -88,17 +110,24 @@ class Changes:
         number, id_ = invocation.number, invocation.id
         self.changed.pop(number, None)
         self.state.pop(id_, None)
+        self.inputs.pop(number, None)
         for awakeable in self.awakeables.values():
             if awakeable is not None and awakeable.invocation_id == id_:
                 self.awakeables[awakeable.id] = None
         new = self.created.pop(number, None) is not None
         if new or number in self.states_before:  # else the batch has added nothing to it
-            self.entries = [it for it in self.entries if it[0] != number]
+            self.drop_journal(number)
+            self.attempts = [it for it in self.attempts if it[0] != number]
             self.signals = [it for it in self.signals if it[0] != number]
             self.waiters = [it for it in self.waiters if it[0] != id_]
             self.waiters_removed = [it for it in self.waiters_removed if it != id_]
         if not new:
             self.removed[id_] = number
+
+    def drop_journal(self, number: int) -> None:
+        """Forgets what the batch has added to the journal of an invocation."""
+        self.entries = [it for it in self.entries if it[0] != number]
+        self.completions = [it for it in self.completions if it.number != number]
 
     def leaves(self, invocation: Invocation) -> None:
         """Notes the state that an invocation is about to leave; only the batch's first one counts."""

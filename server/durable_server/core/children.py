@@ -19,7 +19,7 @@ from .entry_kinds import EntryKind
 from .lifecycle import create
 from .messages import AwaitEnd, CancelInvocation, StartChild
 from .model import EntryRow, Invocation, OpenEntry
-from .outcomes import NULL_OUTCOME, failure_outcome, text_outcome
+from .outcomes import NULL_OUTCOME, failure_outcome, invoked_with, text_outcome
 from .records import EntryRecorded, Invoked
 from .signals import GIVEN_UP_OUTCOME, give_up_signal
 from .states import FINAL
@@ -57,7 +57,7 @@ def _named_index(record: EntryRecorded) -> int:
     """Returns the index that a CANCEL entry names by `#INDEX`; -1 when it names none."""
     index = record.target.removeprefix("#")
     # int() also accepts other digits than ASCII, signs and spaces; an index is short.
-    valid = index != record.target and index.isascii() and index.isdigit() and len(index) < 10
+    valid = index != record.target and index.isascii() and index.isdigit() and len(index) <= 10
     return int(index) if valid else -1
 
 
@@ -104,7 +104,7 @@ def start_child(tx: Transaction, message: StartChild) -> None:
                 message.priority,
             ),
         )
-    elif child.input != message.input:
+    elif not invoked_with(child, message.input):
         problem = f"{message.idempotency_key!r} was used before with another input, for {child.id}"
         outcome = failure_outcome("durable.IdempotencyMismatch", problem)
         answer(tx, message.parent, message.entry_index, outcome, child.id)
@@ -136,7 +136,8 @@ def _await_end(tx: Transaction, target: Invocation, waiter_id: str, index: int) 
     if target.state in FINAL and target.outcome is not None:
         answer(tx, waiter_id, index, target.outcome, target.id)
         return
-    target.waiters = (*target.waiters, (waiter_id, index))
+    # In the order in which the store returns them: every leader must answer them in the same one.
+    target.waiters = tuple(sorted({*target.waiters, (waiter_id, index)}))
     tx.changes.waiters.append((target.id, waiter_id, index))
 
 

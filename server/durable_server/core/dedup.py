@@ -7,7 +7,7 @@ the reply to a repetition.
 from __future__ import annotations
 
 from .model import Invocation, State
-from .records import CancelAsked, PauseAsked, Resumed, Signalled
+from .records import CancelAsked, PauseAsked, Repinned, Resumed, Signalled
 from .replies import Done, Missing
 from .transaction import Transaction
 
@@ -16,7 +16,7 @@ REQUESTS_MAX = 16
 
 
 def subject_or_reply(
-    tx: Transaction, record: PauseAsked | Resumed | CancelAsked | Signalled
+    tx: Transaction, record: PauseAsked | Resumed | CancelAsked | Signalled | Repinned
 ) -> Invocation | Missing | Done:
     """Returns the invocation that a new request is about.
 

@@ -96,6 +96,10 @@ class Changed(NamedTuple):
     invocation: Invocation
 
 
+class Rerouted(NamedTuple):
+    """Let the dispatcher choose anew for all that waits, because builds or routes have changed."""
+
+
 Effect: TypeAlias = (
     Dispatch
     | Acknowledge
@@ -107,4 +111,5 @@ Effect: TypeAlias = (
     | Ready
     | SetTimer
     | Changed
+    | Rerouted
 )

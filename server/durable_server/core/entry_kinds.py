@@ -35,6 +35,8 @@ class EntryKind(IntEnum):
     SIGNAL = 12
     RESOLVE = 13
     CANCEL = 14
+    PATCH = 15
+    DEPRECATED_PATCH = 16
 
 
 class KindFacts(NamedTuple):
@@ -44,6 +46,8 @@ class KindFacts(NamedTuple):
     """The worker makes the outcome, so the entry is recorded with it and is numbered among the
     completions at once. The outcome of every other kind is made by the control plane, with a number
     of its own when it comes."""
+    at_once: bool = False
+    """It is complete as soon as it is recorded, without a number and without an outcome."""
     writes_state: bool = False
     """It changes the state and is complete as soon as it is recorded, without a number."""
     reads_state: bool = False
@@ -53,6 +57,10 @@ class KindFacts(NamedTuple):
     """Its name is a handler and its target an object key; the rules compute the invocation's id."""
     names_entry: bool = False
     """Its target may be `#INDEX`, which names an entry of the same journal."""
+    names_build: bool = False
+    """Its target is the build of the attempt that has recorded it."""
+    only_ends: bool = False
+    """Its outcome has no value: the program learns only that it is over."""
     is_timer: bool = False
     """It is complete when its delay is over."""
     wait_in_memory: bool = False
@@ -69,7 +77,7 @@ class KindFacts(NamedTuple):
 KINDS: dict[int, KindFacts] = {
     EntryKind.RUN: KindFacts(by_worker=True),
     EntryKind.CALL: KindFacts(by_worker=True),
-    EntryKind.SLEEP: KindFacts(is_timer=True),
+    EntryKind.SLEEP: KindFacts(is_timer=True, only_ends=True),
     EntryKind.AWAKEABLE: KindFacts(needs_name=True),
     EntryKind.GET_STATE: KindFacts(reads_state=True, needs_name=True),
     EntryKind.SET_STATE: KindFacts(writes_state=True, needs_name=True, needs_argument=True),
@@ -80,6 +88,8 @@ KINDS: dict[int, KindFacts] = {
     EntryKind.ATTACH: KindFacts(wait_in_memory=True),
     EntryKind.SIGNAL: KindFacts(wait_in_memory=True, keeps_schema=True, needs_name=True),
     EntryKind.RESOLVE: KindFacts(gives_value=True),
-    EntryKind.CANCEL: KindFacts(names_entry=True),
+    EntryKind.CANCEL: KindFacts(names_entry=True, only_ends=True),
+    EntryKind.PATCH: KindFacts(at_once=True, names_build=True, needs_name=True),
+    EntryKind.DEPRECATED_PATCH: KindFacts(at_once=True, names_build=True, needs_name=True),
 }
 """The facts about each kind; a kind that is not here does not exist."""

@@ -15,6 +15,8 @@ from __future__ import annotations
 import hashlib
 import re
 
+LENGTH = 32
+"""How many characters an invocation id has."""
 PATTERN = re.compile(r"[0-9a-f]{32}")
 """The form of an invocation id."""
 

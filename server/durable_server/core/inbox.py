@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import awakeables, cancellation, children, resolutions
+from . import awakeables, cancellation, children, deployments, resolutions
 from .messages import (
     AwaitEnd,
     CancelInvocation,
     ClaimAwakeable,
     CompleteEntry,
+    DeploymentsChanged,
     Message,
     ReleaseAwakeable,
     ResolveAwakeable,
@@ -65,4 +66,5 @@ _RULES: dict[type[Message], Callable[[Transaction, Any], None]] = {
     ClaimAwakeable: awakeables.claim_awakeable,
     ReleaseAwakeable: awakeables.release_awakeable,
     CompleteEntry: _complete_entry,
+    DeploymentsChanged: deployments.deployments_changed,
 }

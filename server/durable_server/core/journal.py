@@ -45,7 +45,7 @@ def entry_recorded(tx: Transaction, record: EntryRecorded) -> Reply:
     now_ms = tx.now_ms
     if by_worker:
         completion = invocation.completions = invocation.completions + 1
-    elif facts.writes_state or (facts.reads_state and record.outcome is not None):
+    elif facts.at_once or facts.writes_state or (facts.reads_state and record.outcome is not None):
         completion = UNNUMBERED
     else:
         completion = 0
@@ -89,11 +89,13 @@ def _begin_ms(invocation: Invocation, record: EntryRecorded, now_ms: int) -> int
 def _target_id(
     tx: Transaction, invocation: Invocation, record: EntryRecorded, facts: KindFacts
 ) -> str:
-    """Returns the id of the invocation that an entry is about."""
+    """Returns what an entry is about: an invocation, or the build that has recorded a patch."""
     if facts.starts_invocation:
         return children.child_id(tx, invocation, record)
     if facts.names_entry and record.target.startswith("#"):
         return children.cancelled_id(tx, invocation, record)
+    if facts.names_build:
+        return invocation.attempt_build
     return record.target
 
 

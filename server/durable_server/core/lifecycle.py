@@ -10,10 +10,11 @@ given to one worker only.
 from __future__ import annotations
 
 from . import retry
+from .attempts import end_attempt
 from .cancellation import CANCELLED, TIMED_OUT, request_cancel
 from .effects import Dispatch, Free, SetTimer
-from .model import HandlerKind, Invocation, State
-from .outcomes import NULL_OUTCOME, make_failure, terminal_outcome
+from .model import AttemptEnd, HandlerKind, Invocation, State
+from .outcomes import NULL_OUTCOME, invoked_with, make_failure, terminal_outcome
 from .records import (
     DEADLINE,
     WAKE,
@@ -36,7 +37,6 @@ from .transitions import (
     change_state,
     clear_pause,
     complete_entry,
-    disown,
     end,
     handler_of,
     hold,
@@ -54,9 +54,11 @@ def invoked(tx: Transaction, record: Invoked) -> Reply:
     """Creates an invocation, or attaches to the one that has this id."""
     known = tx.find(record.invocation_id)
     if known is not None:
-        for field in ("handler", "key", "input"):
+        for field in ("handler", "key"):
             if getattr(known, field) != getattr(record, field):
                 return Mismatch(known, field)
+        if not invoked_with(known, record.input):
+            return Mismatch(known, "input")
         return Attached(known)
     return Created(create(tx, record))
 
@@ -105,17 +107,31 @@ def started(tx: Transaction, record: Started) -> Reply:
         invocation is None
         or invocation.state is not State.PENDING
         or record.attempt != invocation.attempt + 1
+        or not serves(invocation, record.build_id)
     ):
         # An earlier record of the same batch has changed what the dispatcher decided on.
         tx.effects.append(Free(record.worker_id, record.invocation_id, record.attempt))
         return None
     change_state(tx, invocation, Event.START)
     invocation.attempt = record.attempt
-    invocation.worker_id = record.worker_id
+    invocation.worker_id = invocation.last_worker_id = record.worker_id
     _note_version(invocation, record.version)
     invocation.started_ms = invocation.started_ms or tx.now_ms
+    invocation.attempt_ms = tx.now_ms
+    if invocation.run > 1 and not invocation.run_ms:
+        invocation.run_ms = tx.now_ms
+    invocation.attempt_build = record.build_id
+    if not (invocation.recorded or invocation.repinned):
+        invocation.build, invocation.pinned = record.build_id, record.pinned
     tx.effects.append(Dispatch(invocation))
     return None
+
+
+def serves(invocation: Invocation, build_id: str) -> bool:
+    """Returns whether workers of a build may go on with an invocation."""
+    if invocation.pinned and (invocation.recorded or invocation.repinned):
+        return build_id == invocation.build
+    return True
 
 
 def _note_version(invocation: Invocation, version: str) -> None:
@@ -133,7 +149,7 @@ def finished(tx: Transaction, record: Finished) -> Reply:
     invocation = owned(tx, record.invocation_id, record.attempt)
     if invocation is None:
         return None
-    disown(tx, invocation)
+    end_attempt(tx, invocation, None)
     invocation.failure = record.failure
     clear_pause(invocation)
     outcome, event = record.outcome, Event.COMPLETE
@@ -157,7 +173,6 @@ def attempt_failed(tx: Transaction, record: AttemptFailed) -> Reply:
     invocation = owned(tx, record.invocation_id, record.attempt)
     if invocation is None:
         return None
-    disown(tx, invocation)
     invocation.failure = record.failure
     delay = record.retry_ms
     for step in record.other_steps:
@@ -174,15 +189,18 @@ def attempt_failed(tx: Transaction, record: AttemptFailed) -> Reply:
             invocation.failing_ms = tx.now_ms
         if retry.exhausted(policy, invocation.failures, tx.now_ms - invocation.failing_ms):
             if policy.pause_when_exhausted:
+                end_attempt(tx, invocation, AttemptEnd.HELD, record.failure)
                 why = record.failure.text[:_REASON_CHARS]
                 reason = f"the retry policy's attempts are used up; the last failure was {why}"
                 hold(tx, invocation, reason)
             else:
+                end_attempt(tx, invocation, None)
                 clear_pause(invocation)
                 end(tx, invocation, Event.FAIL, terminal_outcome(record.failure))
             return None
         if delay < 0:
             delay = retry.delay_ms(policy, invocation.failures, record.chance)
+    end_attempt(tx, invocation, AttemptEnd.RETRIED, record.failure)
     if not pause_if_requested(tx, invocation):
         back_off(tx, invocation, delay)
     return None
@@ -193,7 +211,7 @@ def attempt_held(tx: Transaction, record: AttemptHeld) -> Reply:
     invocation = owned(tx, record.invocation_id, record.attempt)
     if invocation is None:
         return None
-    disown(tx, invocation)
+    end_attempt(tx, invocation, AttemptEnd.HELD, record.failure)
     invocation.failure = record.failure
     hold(tx, invocation, f"{record.failure.type}: see last_failure")
     return None
@@ -204,7 +222,7 @@ def attempt_released(tx: Transaction, record: AttemptReleased) -> Reply:
     invocation = owned(tx, record.invocation_id, record.attempt)
     if invocation is None:
         return None
-    disown(tx, invocation)
+    end_attempt(tx, invocation, AttemptEnd.LOST if record.lost else AttemptEnd.RELEASED)
     if pause_if_requested(tx, invocation):
         return None
     if record.lost:
@@ -227,7 +245,7 @@ def suspend_asked(tx: Transaction, record: SuspendAsked) -> Reply:
         return None
     if all(invocation.recorded.values()):
         return None
-    disown(tx, invocation, suspended=True)
+    end_attempt(tx, invocation, AttemptEnd.SUSPENDED)
     if not pause_if_requested(tx, invocation):
         change_state(tx, invocation, Event.SUSPEND)
     return None
@@ -244,7 +262,8 @@ def timer_fired(tx: Transaction, record: TimerFired) -> Reply:
             invocation.wake_ms = 0
             make_ready(tx, invocation)
     elif record.entry_index == DEADLINE:
-        if invocation.deadline_ms:
+        # A later deadline has a timer of its own; this one is that of a run before.
+        if 0 < invocation.deadline_ms <= tx.now_ms:
             handler = handler_of(tx, invocation)
             reason = f"it has not ended within its timeout of {handler.timeout_ms / 1000:g} s"
             invocation.timed_out = True

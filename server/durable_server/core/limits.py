@@ -5,6 +5,7 @@ Reaching a limit is a typed error that names it. The names are public: GetServer
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 SPAN_SECONDS = 3_155_760_000
@@ -20,6 +21,13 @@ _OVERHEAD_BYTES = 192 * 1024
 """What a record may hold beside one value: names, headers, and two more copies of a failure's text."""
 _SMALLEST_BATCH = 384 * 1024
 """The smallest useful size: with less, hardly any room would be left for a value."""
+
+
+CLIENT_LIMITS = (
+    *("connections", "streams", "slow_requests", "unread_bytes"),
+    *("identity_rate", "identity_calls"),
+)
+"""The limits on what clients cost, which `--limit` sets."""
 
 
 class Limits(NamedTuple):
@@ -53,9 +61,12 @@ class Limits(NamedTuple):
     signals: int = 1000
     """Signals that one invocation keeps until entries wait for them."""
     early_awakeables: int = 10_000
-    """Awakeables that were resolved before an entry waited for them; each is kept for a day."""
+    """Awakeables that were resolved before an entry waited for them, each kept for a day, or whose
+    webhooks were revoked, each kept for `webhook_seconds`."""
     webhook_seconds: int = 366 * 24 * 3600
     """The longest validity of a webhook's URL. Others keep this secret, and a year is long for that."""
+    revoked_webhooks: int = 100
+    """Webhooks of one awakeable that are revoked one by one. Its row has their ids."""
     page_size: int = 500
     """One page of a list."""
     admission: int = 100_000
@@ -67,6 +78,35 @@ class Limits(NamedTuple):
     """Handlers of one worker."""
     slots: int = 100_000
     """Invocations that one worker owns at the same time."""
+    connections: int = 10_000
+    """Connections of clients and workers, by gRPC and by HTTP each: every one is an open file."""
+    streams: int = 100_000
+    """RPCs that are open at the same time, those among them whose client does not take the end. Each
+    holds 20 to 40 KB."""
+    slow_requests: int = 128
+    """Requests that arrive slowly at the same time. Each holds up to two of the largest frames."""
+    unread_bytes: int = 256 * 1024 * 1024
+    """Messages that clients do not take. Over it, connections that have not read for long are ended."""
+    identity_rate: int = 0
+    """Calls per second of one identity at one node, if the control plane authenticates; 0 is none."""
+    identity_calls: int = 10_000
+    """Calls and streams of one identity in flight at one node, if it authenticates; 0 is none."""
+
+    def with_client_limits(self, given: Iterable[str]) -> Limits:
+        """Returns these limits with others for clients, each as NAME=N.
+
+        Raises ValueError with what is wrong.
+        """
+        limits = self
+        for text in given:
+            name, _, number = text.partition("=")
+            if name not in CLIENT_LIMITS:
+                known = ", ".join(CLIENT_LIMITS)
+                raise ValueError(f"{text!r} is not NAME=N with one of the names {known}")
+            if not (number.isascii() and number.isdecimal() and 0 < int(number) < 2**31):
+                raise ValueError(f"{text!r}: {number!r} is not a number from 1 to {2**31 - 1}")
+            limits = limits._replace(**{name: int(number)})
+        return limits
 
     def fitted(self, frame_bytes: int) -> Limits:
         """Returns these limits, lowered for a log whose frames have at most so many bytes.
@@ -83,5 +123,6 @@ class Limits(NamedTuple):
         """Returns the error text for a journal whose values have so many bytes."""
         return (
             f"the values in the journal have {size} bytes, more than the limit journal_bytes "
-            f"({self.journal_bytes}); keep large values elsewhere, or split the work into children"
+            f"({self.journal_bytes}); keep large values elsewhere, end the run in time with "
+            "ctx.continue_as, or split the work into child invocations"
         )

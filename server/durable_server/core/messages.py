@@ -15,7 +15,12 @@ too.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
+
+from .model import Deployment, Route
+
+REFUSED_BYTES: Final = 600
+"""The most bytes of `SendSignal.refused`: so much more than it was sent a message may have in a log."""
 
 
 class StartChild(NamedTuple):
@@ -68,6 +73,10 @@ class SendSignal(NamedTuple):
     outcome: bytes
     invocation_id: str
     entry_index: int
+    refused: str = ""
+    """Why the value does not fit the schema there, in which case nothing is delivered, and `outcome` is
+    empty. The leader that receives the message says so, because it knows the schema. It has at most
+    REFUSED_BYTES."""
 
 
 class ResolveAwakeable(NamedTuple):
@@ -77,6 +86,8 @@ class ResolveAwakeable(NamedTuple):
     outcome: bytes
     invocation_id: str
     entry_index: int
+    refused: str = ""
+    """See `SendSignal.refused`."""
 
 
 class ClaimAwakeable(NamedTuple):
@@ -91,11 +102,15 @@ class ClaimAwakeable(NamedTuple):
 
 
 class ReleaseAwakeable(NamedTuple):
-    """The invocation that has claimed an awakeable has ended, or is removed."""
+    """The invocation that has claimed an awakeable has ended, is removed, or has begun another run."""
 
     awakeable_id: str
     invocation_id: str
     removed: bool = False
+    continues: bool = False
+    """Whether it has begun another run, of which no entry waits for the awakeable yet."""
+    read: bool = False
+    """Whether its program has got the outcome in the run that is over."""
 
 
 class CompleteEntry(NamedTuple):
@@ -111,6 +126,17 @@ class CompleteEntry(NamedTuple):
     """The id of the invocation or awakeable that the entry is about."""
 
 
+class DeploymentsChanged(NamedTuple):
+    """Builds and routes have changed in partition 0; without an answer."""
+
+    deployments: tuple[Deployment, ...]
+    """Those that are new or changed."""
+    routes: tuple[Route, ...]
+    """The same; one without a current build is removed."""
+    forgotten: tuple[str, ...] = ()
+    """Builds that are forgotten."""
+
+
 Message: TypeAlias = (
     StartChild
     | AwaitEnd
@@ -120,6 +146,7 @@ Message: TypeAlias = (
     | ClaimAwakeable
     | ReleaseAwakeable
     | CompleteEntry
+    | DeploymentsChanged
 )
 
 MESSAGE_NUMBERS: dict[type[Message], int] = {
@@ -131,6 +158,7 @@ MESSAGE_NUMBERS: dict[type[Message], int] = {
     ClaimAwakeable: 6,
     ReleaseAwakeable: 7,
     CompleteEntry: 8,
+    DeploymentsChanged: 9,
 }
 """The number of each message type in outboxes and logs."""
 

@@ -71,6 +71,78 @@ class Handler(NamedTuple):
     """The time that an invocation may take from its start time on; 0 for no limit."""
     max_concurrent: int = 0
     """The number of its invocations that may run at the same time; 0 for no limit."""
+    pinned: bool = False
+    """Whether an invocation with a journal goes on with the build that began it only."""
+
+
+class Deployment(NamedTuple):
+    """A build of code, and the handlers that its workers serve; `deployments` has the rules.
+
+    The store and messages serialize it by position: add fields at the end, with a default.
+    """
+
+    build_id: str
+    handlers: tuple[str, ...]
+    """By name. Empty in other partitions than the first one, which do not need them."""
+    number: int
+    """The order of the first registrations, from 1: a higher one is a later build."""
+    created_ms: int
+    draining: bool = False
+    """Whether it gets no new invocations."""
+
+
+class Route(NamedTuple):
+    """Which build gets the new invocations of a handler.
+
+    The store and messages serialize it by position: add fields at the end, with a default.
+    """
+
+    handler: str
+    build_id: str
+    """The current build; empty for none: then this only says that there is no route any more."""
+    ramping: str = ""
+    """The build that gets `percent` of them; empty for none."""
+    percent: int = 0
+    previous: str = ""
+    """The build that was current before; empty for none."""
+    changed_ms: int = 0
+    identity: str = ""
+    reason: str = ""
+    request_id: str = ""
+    """The request that made it as it is."""
+
+
+class AttemptEnd(IntEnum):
+    """Why an attempt ended; the numbers are those of `invocation.proto` and never change."""
+
+    COMPLETED = 1
+    FAILED = 2
+    CANCELLED = 3
+    RETRIED = 4
+    HELD = 5
+    SUSPENDED = 6
+    PAUSED = 7
+    RELEASED = 8
+    LOST = 9
+    CONTINUED = 10
+
+
+class EndedAttempt(NamedTuple):
+    """An attempt that has ended, as the store has it; `attempts` has the rules."""
+
+    attempt: int
+    worker_id: str
+    build_id: str
+    version: str
+    started_ms: int
+    ended_ms: int
+    """0 while it runs; then the store does not have it yet."""
+    end: int
+    """An AttemptEnd; 0 while it runs."""
+    run: int = 1
+    failure_type: str = ""
+    failure_message: str = ""
+    """The beginning of it."""
 
 
 class Failure(NamedTuple):
@@ -136,7 +208,7 @@ class Awakeable:
 
     id: str
     invocation_id: str
-    """The invocation that it belongs to; empty for one that was resolved before an entry waited."""
+    """The invocation that it belongs to; empty for one that no entry has waited for yet."""
     indexes: tuple[int, ...]
     """The indexes of that invocation's open entries that wait for it."""
     created_ms: int
@@ -148,6 +220,8 @@ class Awakeable:
     """The ids of the last requests that gave it an outcome, also one that `renew` has removed since."""
     released: bool = False
     """Whether the invocation that it belongs to lives in another partition and has ended."""
+    revoked: tuple[str, ...] = ()
+    """The ids of its revoked webhooks; "" stands for all."""
 
 
 class StepFailures(NamedTuple):
@@ -244,6 +318,38 @@ class Invocation:
     """The last steering requests: request id, the lifecycle state that the request led to."""
     claims: tuple[str, ...] = ()
     """The awakeables of other partitions that it has waited for."""
+    build: str = ""
+    """The build that began its journal; before it has one, that of its last attempt."""
+    pinned: bool = False
+    """Whether its attempts go to workers of that build only."""
+    repinned: bool = False
+    """Whether a person has decided about the two above: then they stay, also without a journal."""
+    attempt_build: str = ""
+    """The build of the worker that runs the present attempt, or ran the last one."""
+    attempt_ms: int = 0
+    """When the present or last attempt began; 0 before the first."""
+    last_worker_id: str = ""
+    """The worker that owned the last attempt."""
+    run: int = 1
+    """The number of its run; each time that it continues as new begins another one."""
+    run_ms: int = 0
+    """When the first attempt of the run began, if that is not `started_ms`; else 0. If entries of a
+    source were copied, it is that of the source."""
+    first_index: int = 0
+    """The index of the first entry of the run's journal."""
+    completions_before: int = 0
+    """The number of the last completion of the runs before."""
+    signals_before: int = 0
+    """The number of the last signal that came in the runs before."""
+    first_input: bytes = b""
+    """In a later run, what identifies the input of the first one; see `outcomes.input_digest`."""
+    source: str = ""
+    """The invocation that it was restarted or forked from; empty for none."""
+    source_index: int = 0
+    """The index before which entries of its source's journal were copied."""
+    seed_id: str = ""
+    """The invocation whose random numbers it has, because it has entries that were made with them;
+    empty for its own."""
 
     @property
     def state_owner(self) -> str:

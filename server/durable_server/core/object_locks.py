@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 
 from .model import Invocation
+from .partition import Partition
 from .transaction import Transaction
 
 
@@ -30,6 +31,13 @@ def acquire(tx: Transaction, invocation: Invocation) -> bool:
         tx.changes.touch(invocation)
         queue.append(invocation.id)
     return queue[0] == invocation.id
+
+
+def waits(partition: Partition, invocation: Invocation) -> bool:
+    """Returns whether another invocation holds the lock that this one is in the queue for."""
+    if not invocation.lock_place:
+        return False
+    return partition.lock_queues[invocation.state_owner][0] != invocation.id
 
 
 def release(tx: Transaction, invocation: Invocation) -> Invocation | None:

@@ -17,7 +17,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .model import Awakeable, EntryRow, Handler, Invocation, State
+from .levels import FIRST
+from .model import Awakeable, Deployment, EntryRow, Handler, Invocation, Route, State
 
 
 class Source(Protocol):
@@ -29,6 +30,10 @@ class Source(Protocol):
 
     def awakeable(self, awakeable_id: str) -> Awakeable | None:
         """Returns an awakeable."""
+        ...
+
+    def awakeables(self, invocation_id: str) -> list[Awakeable]:
+        """Returns the awakeables that belong to an invocation."""
         ...
 
     def journal(self, number: int) -> list[EntryRow]:
@@ -57,6 +62,9 @@ class _Nothing:
     def awakeable(self, awakeable_id: str) -> Awakeable | None:
         return None
 
+    def awakeables(self, invocation_id: str) -> list[Awakeable]:
+        return []
+
     def journal(self, number: int) -> list[EntryRow]:
         return []
 
@@ -80,6 +88,8 @@ class Partition:
     count: int = 1
     """The number of partitions of the system, which never changes."""
     epoch: int = 0
+    level: int = FIRST
+    """The format level of the log: which kinds of records and messages it may hold (see `levels`)."""
     last_number: int = 0
     """The number of the youngest invocation, also if that is removed."""
     last_lock_place: int = 0
@@ -92,6 +102,10 @@ class Partition:
     """How many awakeables are resolved and do not belong to an invocation yet."""
     invocations: dict[str, Invocation] = field(default_factory=dict)
     handlers: dict[str, Handler] = field(default_factory=dict)
+    deployments: dict[str, Deployment] = field(default_factory=dict)
+    """The builds that workers have registered, by their ids."""
+    routes: dict[str, Route] = field(default_factory=dict)
+    """Which build gets the new invocations of a handler, for handlers that were promoted."""
     lock_queues: dict[str, deque[str]] = field(default_factory=dict)
     """The queue of each object lock that an invocation holds or wants: ids of invocations by scope.
     The first one holds the lock."""

@@ -6,6 +6,9 @@ that proposed it put them there. The time is that of the batch, and all records 
 Old logs are read by new code, so:
 - the number of a record in `NUMBERS` never changes, and the number of a removed record is not reused;
 - a new field comes at the end and has a default; no field is removed, reordered or given a new meaning.
+
+New logs are read by old code too, while a cluster is upgraded node by node: `levels` says when a new
+kind or field may be used.
 """
 
 from __future__ import annotations
@@ -59,6 +62,10 @@ class Started(NamedTuple):
     worker_id: str
     version: str = ""
     """The handler version that this worker runs."""
+    build_id: str = ""
+    """The build that this worker runs."""
+    pinned: bool = False
+    """Whether the handler is pinned there."""
 
 
 class EntryRecorded(NamedTuple):
@@ -82,7 +89,8 @@ class EntryRecorded(NamedTuple):
     renew: bool = False
     """AWAKEABLE: remove the outcome that the awakeable has, and wait for another one."""
     refused: str = ""
-    """RESOLVE: why the value does not fit the schema there, in which case nothing is resolved."""
+    """RESOLVE: why the value does not fit the schema there, in which case nothing is resolved. For
+    an awakeable or a signal's target in another partition see `SendSignal.refused`."""
 
 
 class Finished(NamedTuple):
@@ -216,10 +224,12 @@ class AwakeableResolved(NamedTuple):
     limit: int = 10_000
     """How many awakeables may be resolved before an entry waits for them."""
     request_id: str = ""
+    webhook_id: str = ""
+    """The webhook through which the outcome came; empty for none."""
 
 
 class AwakeableExpired(NamedTuple):
-    """No entry has waited for an awakeable that was resolved early, and its time is over."""
+    """No entry has waited for an awakeable that is resolved or has revoked webhooks, for its time."""
 
     awakeable_id: str
 
@@ -232,6 +242,10 @@ class Restarted(NamedTuple):
     from_index: int = 0
     input: bytes | None = None
     """The new invocation's input; None for that of the old one."""
+    outcomes: tuple[tuple[int, bytes], ...] = ()
+    """Other outcomes of the entries that are copied, by index."""
+    while_running: bool = False
+    """Whether the old invocation may be one that goes on by itself."""
 
 
 class StateEdited(NamedTuple):
@@ -241,6 +255,7 @@ class StateEdited(NamedTuple):
     values: tuple[tuple[str, bytes | None], ...]
     """Names with their new values; None removes one."""
     clear_all: bool = False
+    request_id: str = ""
 
 
 class Received(NamedTuple):
@@ -258,6 +273,96 @@ class OutboxAcknowledged(NamedTuple):
 
     destination: int
     sequence: int
+
+
+class LevelRaised(NamedTuple):
+    """From here on the log may hold what this format level has (see `levels`); it never falls."""
+
+    level: int
+    version: str
+    """The version of the leader that has raised it, for people."""
+
+
+class WebhookRevoked(NamedTuple):
+    """A client revokes one webhook of an awakeable, or all of them."""
+
+    awakeable_id: str
+    webhook_id: str = ""
+    """Empty for all webhooks of the awakeable, also those that are made later."""
+    limit: int = 100
+    """How many webhooks of an awakeable may be revoked one by one."""
+    early_limit: int = 10_000
+    """As `AwakeableResolved.limit`."""
+
+
+class DeploymentRegistered(NamedTuple):
+    """A worker of a build has registered, for the first time or with other handlers.
+
+    Only in partition 0, which tells the others, as for the records about builds below.
+    """
+
+    build_id: str
+    handlers: tuple[str, ...]
+    """By name."""
+    in_use: tuple[str, ...] = ()
+    """Builds that must not be forgotten in its place, because they have workers or invocations."""
+
+
+class BuildPromoted(NamedTuple):
+    """A client makes a build the current one of handlers, or gives it a share of new invocations."""
+
+    build_id: str
+    handlers: tuple[str, ...] = ()
+    """For these of its handlers only; empty for all."""
+    percent: int = 100
+    automatic: bool = False
+    """Whether the routes of the handlers are forgotten instead."""
+    reason: str = ""
+    identity: str = ""
+    request_id: str = ""
+
+
+class BuildRolledBack(NamedTuple):
+    """A client takes the last promotion of a build back."""
+
+    build_id: str
+    handlers: tuple[str, ...] = ()
+    """For these handlers only; empty for all."""
+    reason: str = ""
+    identity: str = ""
+    request_id: str = ""
+
+
+class BuildDrained(NamedTuple):
+    """A client lets a build have no new invocations, or takes that back."""
+
+    build_id: str
+    draining: bool = True
+    reason: str = ""
+    identity: str = ""
+
+
+class Repinned(NamedTuple):
+    """A client moves an invocation to another build."""
+
+    invocation_id: str
+    build_id: str
+    """The build that it is pinned to from here on; empty for none."""
+    reason: str = ""
+    identity: str = ""
+    request_id: str = ""
+
+
+class Continued(NamedTuple):
+    """A program continues as new: its run ends, and another one begins with an empty journal."""
+
+    invocation_id: str
+    attempt: int
+    input: bytes | None
+    completion: int
+    """The number of the last completion that the program has got."""
+    next_index: int
+    """The index that the program's next operation would have had."""
 
 
 Record: TypeAlias = (
@@ -284,6 +389,14 @@ Record: TypeAlias = (
     | StateEdited
     | Received
     | OutboxAcknowledged
+    | LevelRaised
+    | WebhookRevoked
+    | DeploymentRegistered
+    | BuildPromoted
+    | BuildRolledBack
+    | BuildDrained
+    | Repinned
+    | Continued
 )
 
 NUMBERS: dict[type[Record], int] = {
@@ -310,5 +423,13 @@ NUMBERS: dict[type[Record], int] = {
     StateEdited: 21,
     Received: 22,
     OutboxAcknowledged: 23,
+    LevelRaised: 24,
+    WebhookRevoked: 25,
+    DeploymentRegistered: 26,
+    BuildPromoted: 27,
+    BuildRolledBack: 28,
+    BuildDrained: 29,
+    Repinned: 30,
+    Continued: 31,
 }
 """The number of each record type in the log."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from .model import Awakeable, Invocation, State
+from .model import Awakeable, Invocation, Route, State
 
 
 class Created(NamedTuple):
@@ -30,6 +30,14 @@ class Refused(NamedTuple):
     """The invocation's lifecycle state does not allow the request."""
 
     invocation: Invocation
+
+
+class Unfit(NamedTuple):
+    """A field of the request does not fit what the invocation has."""
+
+    field: str
+    problem: str
+    value: int
 
 
 class Missing(NamedTuple):
@@ -62,6 +70,12 @@ class Conflict(NamedTuple):
     awakeable: Awakeable
 
 
+class Revoked(NamedTuple):
+    """The webhook of the request is revoked, by it or before."""
+
+    awakeable: Awakeable
+
+
 class Edited(NamedTuple):
     """The state was changed."""
 
@@ -78,18 +92,55 @@ class Seen(NamedTuple):
     sequence: int
 
 
+class Routed(NamedTuple):
+    """The request about a build had its effect, now or before."""
+
+    routes: tuple[Route, ...]
+    """The routes that it changed, as they are now; one without a current build is removed."""
+
+
+class BuildMissing(NamedTuple):
+    """No worker has registered the build, or it is forgotten."""
+
+    known: tuple[str, ...]
+    """The builds that are known, latest first, at most ten."""
+
+
+class HandlerNotServed(NamedTuple):
+    """No worker of the build serves the handler."""
+
+    handler: str
+
+
+class BuildInUse(NamedTuple):
+    """The build is the current one of these handlers, so it cannot be drained."""
+
+    handlers: tuple[str, ...]
+
+
+class NothingToRollBack(NamedTuple):
+    """The build is not the current one of any of the handlers, or none was current before it."""
+
+
 Reply: TypeAlias = (
     Created
     | Attached
     | Mismatch
     | Refused
+    | Unfit
     | Missing
     | Done
     | Full
     | Resolved
     | Conflict
+    | Revoked
     | Edited
     | Busy
     | Seen
+    | Routed
+    | BuildMissing
+    | HandlerNotServed
+    | BuildInUse
+    | NothingToRollBack
     | None
 )

@@ -28,8 +28,7 @@ _TOO_MANY = failure_outcome(LIMIT_REACHED, "too many wait already")
 def resolve(tx: Transaction, invocation: Invocation, record: EntryRecorded, row: EntryRow) -> None:
     """Resolves an awakeable, or with a target delivers a signal."""
     if record.refused:
-        outcome = failure_outcome(INVALID_VALUE, record.refused)
-        complete_entry(tx, invocation, row.entry_index, outcome)
+        complete_entry(tx, invocation, row.entry_index, _invalid(record.refused))
         return
     given = record.outcome or NULL_OUTCOME
     if record.argument is not None:
@@ -46,6 +45,10 @@ def resolve(tx: Transaction, invocation: Invocation, record: EntryRecorded, row:
 
 def send_signal(tx: Transaction, message: SendSignal) -> None:
     """Delivers a signal for another invocation, and answers it."""
+    if message.refused:
+        outcome = _invalid(message.refused)
+        answer(tx, message.invocation_id, message.entry_index, outcome, message.target)
+        return
     reply = signalled(tx, Signalled(message.target, message.name, message.outcome))
     outcome = NULL_OUTCOME
     if isinstance(reply, Missing):
@@ -61,6 +64,10 @@ def send_signal(tx: Transaction, message: SendSignal) -> None:
 def resolve_awakeable(tx: Transaction, message: ResolveAwakeable) -> None:
     """Gives an awakeable its outcome for another invocation, and answers it."""
     awakeable_id = message.awakeable_id
+    if message.refused:
+        outcome = _invalid(message.refused)
+        answer(tx, message.invocation_id, message.entry_index, outcome, awakeable_id)
+        return
     reply = awakeable_resolved(tx, AwakeableResolved(awakeable_id, message.outcome))
     outcome = NULL_OUTCOME
     if isinstance(reply, Missing):
@@ -72,6 +79,10 @@ def resolve_awakeable(tx: Transaction, message: ResolveAwakeable) -> None:
     elif isinstance(reply, Full):
         outcome = _TOO_MANY
     answer(tx, message.invocation_id, message.entry_index, outcome, awakeable_id)
+
+
+def _invalid(problem: str) -> bytes:
+    return failure_outcome(INVALID_VALUE, problem)
 
 
 ENTRY_RULES: dict[int, EntryRule] = {EntryKind.RESOLVE: resolve}

@@ -34,7 +34,7 @@ def signalled(tx: Transaction, record: Signalled) -> Reply:
     if not _deliver(tx, invocation, signal):
         if len(invocation.signals) >= record.limit:
             return Full()
-        _keep(tx, invocation, signal)
+        keep_signal(tx, invocation, signal)
     invocation.signal_count = number
     return done(tx, invocation, record.request_id)
 
@@ -52,8 +52,8 @@ def _deliver(tx: Transaction, invocation: Invocation, signal: tuple[int, str, by
     return bool(waiting)
 
 
-def _keep(tx: Transaction, invocation: Invocation, signal: tuple[int, str, bytes]) -> None:
-    """Keeps a signal until an entry waits for it."""
+def keep_signal(tx: Transaction, invocation: Invocation, signal: tuple[int, str, bytes]) -> None:
+    """Keeps a signal until an entry waits for it, also one that an entry has had."""
     invocation.signals = tuple(sorted((*invocation.signals, signal)))
     taken = (invocation.number, signal[0])
     changes = tx.changes
@@ -100,4 +100,4 @@ def give_up_signal(tx: Transaction, invocation: Invocation, index: int) -> None:
     )
     signal = (row.signal, row.name, row.outcome)
     if not _deliver(tx, invocation, signal):
-        _keep(tx, invocation, signal)
+        keep_signal(tx, invocation, signal)

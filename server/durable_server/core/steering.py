@@ -9,9 +9,10 @@ answer then comes, no pause is requested any more, and the invocation goes to an
 
 from __future__ import annotations
 
+from .attempts import end_attempt
 from .dedup import done, subject_or_reply
 from .effects import Changed, RequestPause, SetTimer
-from .model import Invocation, State
+from .model import AttemptEnd, Invocation, State
 from .records import WAKE, AttemptPaused, PauseAsked, Removed, Resumed
 from .replies import Done, Missing, Refused, Reply
 from .states import FINAL, Event
@@ -19,7 +20,6 @@ from .transaction import Transaction
 from .transitions import (
     change_state,
     clear_pause,
-    disown,
     make_ready,
     owned,
     pause_if_requested,
@@ -53,7 +53,8 @@ def attempt_paused(tx: Transaction, record: AttemptPaused) -> Reply:
     invocation = owned(tx, record.invocation_id, record.attempt)
     if invocation is None:
         return None
-    disown(tx, invocation)
+    wanted = bool(invocation.pause_ms)
+    end_attempt(tx, invocation, AttemptEnd.PAUSED if wanted else AttemptEnd.RELEASED)
     if not pause_if_requested(tx, invocation):
         release(tx, invocation)
     return None

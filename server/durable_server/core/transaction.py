@@ -13,6 +13,7 @@ from typing import TypeAlias, TypeVar
 from . import ids
 from .changes import Changes, EntryCompletion, StateChange
 from .effects import Effect
+from .levels import fit
 from .messages import Message, OutboxMessage
 from .model import Awakeable, EntryRow, Invocation
 from .partition import Partition
@@ -47,7 +48,11 @@ class Transaction:
         return ids.partition(invocation_id, self.partition.count)
 
     def send(self, destination: int, message: Message) -> None:
-        """Sends a message to another partition."""
+        """Sends a message to another partition.
+
+        Raises LevelError for a kind that the log's format level does not allow.
+        """
+        fit(message, self.partition.level)
         sent = self.partition.sent
         sequence = sent[destination] = sent.get(destination, 0) + 1
         self.changes.outbox.append(OutboxMessage(destination, sequence, message))
@@ -68,9 +73,25 @@ class Transaction:
             return None
         return found
 
+    def awakeables(self, invocation_id: str) -> list[Awakeable]:
+        """Returns the awakeables that belong to an invocation."""
+        gone = invocation_id in self.changes.removed
+        stored = () if gone else self.partition.source.awakeables(invocation_id)
+        found = {it.id: it for it in stored}
+        for awakeable_id, awakeable in self.changes.awakeables.items():
+            if awakeable is None or awakeable.invocation_id != invocation_id:
+                found.pop(awakeable_id, None)
+            else:
+                found[awakeable_id] = awakeable
+        return list(found.values())
+
     def journal(self, number: int) -> list[EntryRow]:
         """Returns an invocation's journal in program order."""
-        rows = {row.entry_index: row for row in self.partition.source.journal(number)}
+        stored = number not in self.changes.journals_removed
+        rows = {
+            row.entry_index: row
+            for row in (self.partition.source.journal(number) if stored else ())
+        }
         rows |= {row.entry_index: row for owner, row in self.changes.entries if owner == number}
         for ended in self.changes.completions:
             if ended.number == number:
@@ -79,7 +100,9 @@ class Transaction:
 
     def entry(self, number: int, index: int) -> EntryRow | None:
         """Returns one entry of an invocation's journal; None when there is none."""
-        found = self.partition.source.entry(number, index)
+        found = None
+        if number not in self.changes.journals_removed:
+            found = self.partition.source.entry(number, index)
         for owner, row in self.changes.entries:
             if owner == number and row.entry_index == index:
                 found = row

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from . import ids, object_locks
 from .changes import EntryCompletion
-from .effects import Changed, Complete, Free, Ready, SetTimer
+from .effects import Changed, Complete, Ready, SetTimer
 from .messages import CompleteEntry, ReleaseAwakeable
 from .model import Handler, HandlerKind, Invocation, State
 from .records import WAKE
@@ -31,12 +31,6 @@ def owned(tx: Transaction, invocation_id: str, attempt: int) -> Invocation | Non
     if invocation is None or invocation.attempt != attempt or not invocation.worker_id:
         return None
     return invocation
-
-
-def disown(tx: Transaction, invocation: Invocation, *, suspended: bool = False) -> None:
-    """Ends the worker's ownership of the attempt, and frees its slot."""
-    tx.effects.append(Free(invocation.worker_id, invocation.id, invocation.attempt, suspended))
-    invocation.worker_id = ""
 
 
 def change_state(tx: Transaction, invocation: Invocation, event: Event) -> None:

@@ -23,9 +23,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from ..access.access import EVERYTHING, Access
+from ..access.interface import CredentialUncheckedError, UnauthenticatedError
+from ..access.rules import rule_of_route
 from ..webhooks.service import PATH
-from . import endpoints, metrics, openapi, transcoding, watch, webhooks
-from .errors import HttpError, defect, json_response, malformed
+from . import endpoints, metrics, openapi, session, transcoding, watch, webhooks
+from .authentication import denied, unauthenticated, unchecked
+from .errors import DOMAIN, HttpError, defect, json_response, malformed, refused
 from .origin_policy import OriginPolicy, request_target
 from .page import files
 from .requests import Backend, EndpointRequest
@@ -60,7 +64,7 @@ ROUTES = (
         answers={200: Body("OpenAPI 3.1.", dict[str, Any])},
     ),
 )
-ALL = (*ROUTES, *files.ROUTES)
+ALL = (*ROUTES, *session.ROUTES, *files.ROUTES)
 """The routes of a control plane."""
 WEBHOOKS = (webhooks.ROUTE,)
 """The routes of a control plane inside a program (local mode)."""
@@ -96,14 +100,52 @@ class HttpApp:
                 allowed = self._router.methods if path == "*" else self._router.allowed(path)
                 return Response(status_code=204, headers={"allow": allowed})
             route, variables = self._router.find(request.method, path)
-            endpoint_request = EndpointRequest(request, variables, route.parameters, self._backend)
-            return await route.handler(endpoint_request)
+            access = await self._access(request, route)
+            endpoint_request = EndpointRequest(
+                request,
+                variables,
+                route.parameters,
+                self._backend,
+                access,
+                has_foreign_query=route.has_foreign_query,
+            )
+            response = await route.handler(endpoint_request)
+            if self._backend.authentication is not None:
+                response.headers.setdefault("cache-control", "no-store")
+            return response
+        except UnauthenticatedError as error:
+            return unauthenticated(error).response()
+        except CredentialUncheckedError as error:
+            return unchecked(error).response()
         except HttpError as error:
             return error.response()
         except Exception:  # every failure must get a response
             incident = secrets.token_hex(4)
             logger.exception("incident %s", incident)
             return defect(incident).response()
+
+    async def _access(self, request: Request, route: Route) -> Access:
+        """Returns who makes a request. Raises HttpError, UnauthenticatedError."""
+        authentication = self._backend.authentication
+        if authentication is None:
+            return EVERYTHING
+        rule = rule_of_route(route.name, route.rpc)
+        if rule is None:
+            raise refused(
+                403, "PERMISSION_DENIED", "PERMISSION_DENIED",
+                f"{route.name} has no rule, and so nobody may", domain=DOMAIN,
+            )  # fmt: skip
+        if rule.open:
+            return EVERYTHING
+        try:
+            access = await authentication.caller(request, secure=self._backend.secure)
+        except UnauthenticatedError as error:
+            authentication.refusals.unauthenticated(error.problem)
+            raise
+        if not access.has(rule.scopes):
+            authentication.refusals.denied(route.rpc or route.name, access)
+            raise denied(access, rule)
+        return access
 
 
 def _check_form(request: Request) -> None:

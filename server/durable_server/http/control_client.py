@@ -1,4 +1,4 @@
-"""The gRPC client behind the HTTP surface: one channel, one stub, errors as HTTP errors.
+"""The gRPC client behind the HTTP surface: one channel, the stubs, errors as HTTP errors.
 
 The HTTP surface reaches the control plane only through it, so a gRPC client can do all that `curl` can
 do, and gets the same refusals. When the control plane stops, watches end at once. `leave` ends the
@@ -8,13 +8,14 @@ requests that still wait after the grace period: they are answered with 503, and
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
 
-from durable_proto.v1 import control_pb2, control_pb2_grpc
+from durable_proto.v1 import access_pb2_grpc, control_pb2, control_pb2_grpc
 
 from .errors import from_rpc, stopping
 
@@ -23,6 +24,7 @@ WAIT_SECONDS = 50.0
 _CALL_SECONDS = 75.0
 _MESSAGE_BYTES = 64 * 1024 * 1024
 _PING_SECONDS = 15.0
+Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 _OPTIONS = (
     ("grpc.max_receive_message_length", _MESSAGE_BYTES),
     ("grpc.max_send_message_length", _MESSAGE_BYTES),
@@ -32,12 +34,18 @@ _OPTIONS = (
 
 
 class ControlClient:
-    """A client of DurableControl."""
+    """A client of DurableControl and DurableAccess."""
 
-    def __init__(self, stub: Any, channel: grpc.aio.Channel | None = None) -> None:
-        """`channel` is the stub's channel; `close` closes it."""
+    def __init__(
+        self, stub: Any, channel: grpc.aio.Channel | None = None, access: Any = None
+    ) -> None:
+        """`stub` and `access` are the stubs of the two services, `channel` is theirs, which `close`
+        closes.
+        """
         self._stub = stub
+        self._access = access
         self._channel = channel
+        self._metadata: dict[str, Metadata] = {}
         self._leaving = asyncio.Event()
         self._unwatching = asyncio.Event()
 
@@ -45,7 +53,17 @@ class ControlClient:
     def at(cls, address: str) -> ControlClient:
         """Returns a client of the control plane at a gRPC address."""
         channel = grpc.aio.insecure_channel(reachable(address), options=_OPTIONS)
-        return cls(control_pb2_grpc.DurableControlStub(channel), channel)
+        return cls(
+            control_pb2_grpc.DurableControlStub(channel),
+            channel,
+            access_pb2_grpc.DurableAccessStub(channel),
+        )
+
+    def on_behalf(self, metadata: Metadata) -> ControlClient:
+        """Returns this client for calls with some metadata, which say who they are made for."""
+        found = copy.copy(self)
+        found._metadata = {"metadata": metadata}
+        return found
 
     def end_watches(self) -> None:
         """Ends the watches, which may otherwise last for ever."""
@@ -80,7 +98,8 @@ class ControlClient:
 
     async def _unary(self, method: str, request: Message) -> Any:
         try:
-            return await getattr(self._stub, method)(request, timeout=_CALL_SECONDS)
+            rpc = getattr(self._stub, method, None) or getattr(self._access, method)
+            return await rpc(request, timeout=_CALL_SECONDS, **self._metadata)
         except grpc.aio.AioRpcError as error:
             raise from_rpc(error) from error
 
@@ -91,7 +110,7 @@ class ControlClient:
 
         Ends with the stream, or when the control plane stops; raises HttpError.
         """
-        call = self._stub.WatchInvocation(request)
+        call = self._stub.WatchInvocation(request, **self._metadata)
         leaving = asyncio.ensure_future(self._unwatching.wait())
         reading: asyncio.Future[Any] | None = None
         try:
@@ -123,5 +142,7 @@ class ControlClient:
 
 def reachable(address: str) -> str:
     """Returns the address to connect to for one to listen on: loopback for all interfaces."""
+    if address.startswith("unix:"):
+        return address
     host, _, port = address.rpartition(":")
     return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"

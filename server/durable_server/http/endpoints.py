@@ -37,6 +37,7 @@ REJECTION_TYPE = "durable.Rejected"
 """The type of the failure with which an awakeable is rejected here; the SDK uses the same one."""
 DEFAULT_WAIT_SECONDS = 50.0
 MAX_WAIT_SECONDS = 3600
+_CONTROL = "/durable.v1.DurableControl/"
 _TEN_YEARS = 10 * 366 * 86400
 _SETTLED_STATES = (
     invocation_pb2.INVOCATION_STATE_PAUSED,
@@ -242,7 +243,8 @@ _ONCE = parameters.string(
 _READINESS = {
     200: Body("They can.", api_types.Health),
     503: Body(
-        "They cannot: the log is unavailable, the store is locked, or the control plane stops.",
+        "They cannot: the log is unavailable, the store is locked, or the control plane stops; a node "
+        "of a cluster has no lease, or knows no node that leads a partition.",
         api_types.Unready,
     ),
 }
@@ -280,6 +282,7 @@ ROUTES = (
         template="/api/workflows",
         handler=query,
         name="listWorkflows",
+        rpc=_CONTROL + "Query",
         summary="List invocations, newest first",
         parameters=(
             parameters.choices(
@@ -300,6 +303,7 @@ ROUTES = (
         template="/api/workflows/stats",
         handler=stats,
         name="getWorkflowStats",
+        rpc=_CONTROL + "GetStats",
         summary="Count invocations by status, state and handler",
         answers={200: Body("The counts.", api_types.Statistics)},
     ),
@@ -308,6 +312,7 @@ ROUTES = (
         template="/api/workflows/{invocation_id}",
         handler=get,
         name="getWorkflow",
+        rpc=_CONTROL + "GetInvocation",
         summary="Show one invocation with its journal, state and awakeables",
         answers={200: Body("The invocation.", api_types.WorkflowDetail)},
     ),
@@ -316,6 +321,7 @@ ROUTES = (
         template="/api/workflows/{handler}/invoke",
         handler=invoke,
         name="invokeWorkflow",
+        rpc=_CONTROL + "Invoke",
         summary="Start an invocation, and wait for its end by default",
         parameters=(
             parameters.duration(
@@ -340,6 +346,7 @@ ROUTES = (
         template="/api/workflows/{invocation_id}/pause",
         handler=pause,
         name="pauseWorkflow",
+        rpc=_CONTROL + "Pause",
         summary="Pause an invocation at its next step",
         parameters=(_ONCE,),
         body=_REASON,
@@ -350,6 +357,7 @@ ROUTES = (
         template="/api/workflows/{invocation_id}/resume",
         handler=resume,
         name="resumeWorkflow",
+        rpc=_CONTROL + "Resume",
         summary="Resume a paused invocation",
         parameters=(_ONCE,),
         body=_REASON,
@@ -360,6 +368,7 @@ ROUTES = (
         template="/api/workflows/{invocation_id}/cancel",
         handler=cancel,
         name="cancelWorkflow",
+        rpc=_CONTROL + "Cancel",
         summary="Cancel an invocation",
         parameters=(
             parameters.boolean(
@@ -375,6 +384,7 @@ ROUTES = (
         template="/api/awakeables/{awakeable_id}/resolve",
         handler=resolve,
         name="resolveAwakeable",
+        rpc=_CONTROL + "ResolveAwakeable",
         summary="Resolve an awakeable with a value",
         body=Body("The value.", api_types.Resolution, required=True),
         answers=_SETTLED,
@@ -384,6 +394,7 @@ ROUTES = (
         template="/api/awakeables/{awakeable_id}/reject",
         handler=reject,
         name="rejectAwakeable",
+        rpc=_CONTROL + "ResolveAwakeable",
         summary="Reject an awakeable with a message",
         body=Body("Why.", api_types.Rejection, required=True),
         answers=_SETTLED,

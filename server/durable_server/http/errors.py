@@ -6,9 +6,10 @@
 google.rpc.ErrorInfo. Its domain is `durable.v1` where the reason is one of errors.proto, also where
 the HTTP surface itself found the problem. Reasons that only HTTP has are in the domain
 `durable.http`: `ROUTE_NOT_FOUND`, `METHOD_NOT_ALLOWED`, `ORIGIN_REFUSED`, `HOST_REFUSED`,
-`CLIENT_CLOSED`, `UNSUPPORTED_MEDIA`, `BODY_INCOMPLETE`, `REQUEST_MALFORMED`, for webhooks
-`WEBHOOK_NOT_FOUND`, `WEBHOOK_EXPIRED`, `WEBHOOK_OVER`, `SENDER_REFUSED`, `SENDER_UNCHECKED`, and a
-gRPC code's name for a call that failed on the way to the control plane.
+`PAGE_HEADER_MISSING`, `CLIENT_CLOSED`, `UNSUPPORTED_MEDIA`, `HEAD_INCOMPLETE`, `BODY_INCOMPLETE`,
+`REQUEST_MALFORMED`, for webhooks `WEBHOOK_NOT_FOUND`, `WEBHOOK_EXPIRED`, `WEBHOOK_OVER`,
+`SENDER_REFUSED`, `SENDER_UNCHECKED`, and a gRPC code's name for a call that failed on the way to the
+control plane.
 
 The HTTP statuses are those that google.rpc.Code gives for each code, except that a payload over its
 limit is 413, which is more precise than 400.
@@ -129,12 +130,12 @@ def unsupported(header: str, problem: str) -> HttpError:
     )  # fmt: skip
 
 
-def incomplete(size: int, length: str, seconds: float) -> HttpError:
+def incomplete(size: int, length: str, problem: str) -> HttpError:
     """Returns the error for a body that stopped arriving; `length` is its Content-Length, if any."""
     of = f" of {length}" if length else ""
     return refused(
         408, "DEADLINE_EXCEEDED", "BODY_INCOMPLETE",
-        f"body: {size}{of} bytes have come, and nothing more for {seconds:g} seconds",
+        f"body: {size}{of} bytes have come, {problem}",
         headers={"connection": "close"}, field="body", size_bytes=size,
     )  # fmt: skip
 
@@ -145,6 +146,26 @@ def malformed(code: int, problem: str) -> HttpError:
         code, "INVALID_ARGUMENT" if code < 500 else "UNIMPLEMENTED", "REQUEST_MALFORMED",
         f"this is no request of HTTP/1.1 without TLS: {problem}",
         headers={"connection": "close"}, problem=problem,
+    )  # fmt: skip
+
+
+def slow_head(seconds: float) -> HttpError:
+    """Returns the error for a request whose first line and headers do not arrive in time."""
+    return refused(
+        408, "DEADLINE_EXCEEDED", "HEAD_INCOMPLETE",
+        f"the first line and the headers have not arrived within {seconds:g} seconds",
+        headers={"connection": "close"},
+    )  # fmt: skip
+
+
+def too_many_connections(limit: int) -> HttpError:
+    """Returns the error for a connection over the limit; it is closed."""
+    return refused(
+        503, "RESOURCE_EXHAUSTED", "LIMIT_REACHED",
+        f"the limit connections ({limit}) is reached: that many clients are connected already; "
+        "retry with backoff",
+        domain=DOMAIN, headers={"connection": "close", "retry-after": "1"},
+        limit="connections", value=limit,
     )  # fmt: skip
 
 

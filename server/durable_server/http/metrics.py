@@ -9,8 +9,9 @@ from .routing import Body, Route
 
 
 async def metrics(request: EndpointRequest) -> Response:
-    """Returns all series."""
-    body, content_type = request.backend.metrics(request.http.headers.get("accept", ""))
+    """Returns all series that the caller may see."""
+    accept = request.http.headers.get("accept", "")
+    body, content_type = await request.backend.metrics(accept, request.access)
     return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from google.protobuf.descriptor import Descriptor
 
+from ..access.rules import rule_of_route
 from . import schemas
 from .errors import Error
 from .parameters import Parameter
@@ -23,12 +24,13 @@ VERSION = "v1"
 _REF = "#/components/schemas/{name}"
 _ABOUT = (
     "Durable execution over HTTP. Under `/api` everything is plain JSON; under `/v1` is every unary "
-    "RPC of durable.v1.DurableControl as canonical protobuf JSON. The comments of "
-    "proto/durable/v1/control.proto are the specification of the latter."
+    "RPC of durable.v1.DurableControl and DurableAccess as canonical protobuf JSON. The comments of "
+    "control.proto and access.proto in proto/durable/v1 are the specification of the latter."
 )
 _REFUSALS = {
     400: "Malformed, or not allowed in the state that things are in.",
-    403: "A web page of another origin, or a host that is not served.",
+    401: "The control plane authenticates its callers, and there is no valid credential.",
+    403: "The caller may not do this; or a web page of another origin, or a host that is not served.",
     404: "There is no such thing.",
     408: "The rest of the body has not come in time.",
     409: "Something else with this key, or another outcome, was there first.",
@@ -40,6 +42,7 @@ _REFUSALS = {
     503: "The control plane is starting or stopping; retry.",
     504: "The control plane did not answer in time; retry.",
 }
+_WITH_CALLER = (401,)
 _WITH_VARIABLES = (404,)
 _WITH_EFFECT = (408, 409, 413, 415)
 
@@ -55,7 +58,10 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Durable", "version": VERSION, "description": _ABOUT},
         "paths": paths,
+        # A control plane that does not authenticate its callers needs no token.
+        "security": [{}, {"token": []}],
         "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": dict(sorted(components.items())),
             "responses": {
                 str(code): _answer(Body(text, Error), components)
@@ -96,6 +102,9 @@ def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
 
 def _refusals(route: Route) -> list[int]:
     left_out: set[int] = set()
+    rule = rule_of_route(route.name, route.rpc)
+    if rule is not None and rule.open:
+        left_out.update(_WITH_CALLER)
     if not route.variables:
         left_out.update(_WITH_VARIABLES)
     if route.method == "GET":

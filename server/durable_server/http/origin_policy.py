@@ -23,6 +23,8 @@ from starlette.requests import Request
 from .errors import invalid, refused
 
 _TARGET = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+CALLBACK = "/session/callback"
+"""The path to which an issuer sends a browser back after a sign-in."""
 _PORTS = {"http": "80", "https": "443"}
 
 
@@ -30,9 +32,18 @@ class OriginPolicy:
     """The hosts and origins that are served."""
 
     def __init__(
-        self, *, public_url: str = "", allowed_hosts: Iterable[str] = (), any_host: bool
+        self,
+        *,
+        public_url: str = "",
+        allowed_hosts: Iterable[str] = (),
+        any_host: bool,
+        https: bool = False,
     ) -> None:
-        """`any_host` permits every host where no allowed hosts are given."""
+        """`any_host` permits every host where no allowed hosts are given.
+
+        With `https`, origins without TLS are foreign.
+        """
+        self._https = https
         public = urlsplit(public_url)
         self._public_origin = f"{public.scheme}://{public.netloc}".lower() if public_url else ""
         allowed = [_normal(it) for it in allowed_hosts]
@@ -74,7 +85,7 @@ class OriginPolicy:
         public = self._public_origin
         if public and _same(f"{public.partition('://')[0]}://{host}", public):
             return _same(origin, public)  # the same name without TLS is another origin
-        own = f"{scheme}://{host}"
+        own = f"{'https' if self._https else scheme}://{host}"
         return bool(separator) and (_same(origin, own) or bool(public and _same(origin, public)))
 
     def _is_served(self, host: str) -> bool:
@@ -140,10 +151,13 @@ def _with_port(origin: str) -> str:
 
 
 def _is_link(request: Request, path: str) -> bool:
-    """Returns whether the request opens our page by a link; the page itself is same-origin."""
+    """Returns whether the request opens our page by a link, or comes back from a sign-in.
+
+    What the page itself sends is same-origin.
+    """
     return (
         request.method == "GET"
-        and path == "/"
+        and path in ("/", CALLBACK)
         and request.headers.get("sec-fetch-mode") == "navigate"
         and request.headers.get("sec-fetch-dest") == "document"
     )

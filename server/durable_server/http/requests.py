@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
@@ -17,14 +17,18 @@ import msgspec
 from google.protobuf.duration_pb2 import Duration
 from starlette.requests import ClientDisconnect, Request
 
+from ..access.access import EVERYTHING, Access
 from ..webhooks.service import Webhooks
 from . import parameters, strict_json
+from .authentication import Authentication
 from .control_client import ControlClient
 from .errors import HttpError, incomplete, invalid, refused, too_large, unsupported
 from .parameters import Parameter
 
 BODY_SECONDS = 30.0
 """How long the next chunk of a body may take."""
+BODY_RATE = 4 * 1024
+"""How many bytes of a body must come in a second, once BODY_SECONDS are over."""
 _JSON_TYPES = frozenset(
     {
         "",
@@ -43,8 +47,8 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-Render: TypeAlias = Callable[[str], tuple[bytes, str]]
-"""Takes an `Accept` header, returns a body and its content type."""
+Render: TypeAlias = Callable[[str, Access], Awaitable[tuple[bytes, str]]]
+"""Takes an `Accept` header and who asks, returns a body and its content type."""
 
 
 class Backend(NamedTuple):
@@ -60,6 +64,15 @@ class Backend(NamedTuple):
     """Returns why the control plane cannot accept requests now; empty while it can."""
     payload_bytes: int
     """The largest size of a value."""
+    authentication: Authentication | None = None
+    """Who callers are; None where everybody may do everything."""
+    codec_endpoint: str = ""
+    """The URL of the server that decodes values for the page; empty for none."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the page by TLS."""
+        return self.webhooks.base_url.startswith("https:")
 
     @property
     def body_bytes(self) -> int:
@@ -76,21 +89,40 @@ class EndpointRequest:
         variables: dict[str, str],
         declared: tuple[Parameter, ...],
         backend: Backend,
+        access: Access = EVERYTHING,
+        *,
+        has_foreign_query: bool = False,
     ) -> None:
         self.backend = backend
-        self.control = backend.control
+        self.access = access
+        """Who asks; EVERYTHING where nobody is authenticated, and for open routes."""
+        self.control = self.control_for(access)
         self.variables = variables
         """The path's variables."""
-        self.values = parameters.values(declared, _query(request), lambda it: headers(request, it))
+        self.values = parameters.values(
+            declared,
+            [] if has_foreign_query else _query(request),
+            lambda it: headers(request, it),
+        )
         """The value of each declared parameter, by name."""
         self.is_head = request.method == "HEAD"
         self.http = request
         """The HTTP request, for parts that no endpoint declares."""
 
-    async def body(self) -> bytes:
-        """Returns the body, which should be JSON, without surrounding white space."""
+    def control_for(self, access: Access) -> ControlClient:
+        """Returns the client whose RPCs are made for a caller."""
+        control, authentication = self.backend.control, self.backend.authentication
+        if authentication is None or access is EVERYTHING:
+            return control
+        return control.on_behalf(authentication.passed_on(access))
+
+    async def body(self, limit: int | None = None) -> bytes:
+        """Returns the body, which should be JSON, without surrounding white space.
+
+        It may have `limit` bytes; None for what a payload needs.
+        """
         kind = content_type(self.http)
-        raw = await body(self.http, self.backend.body_bytes)
+        raw = await body(self.http, self.backend.body_bytes if limit is None else limit)
         if raw and not (media_type(kind) in _JSON_TYPES or media_type(kind).endswith("+json")):
             raise unsupported(
                 "Content-Type", f"{kind[:100]!r} is not read here; send application/json"
@@ -99,14 +131,14 @@ class EndpointRequest:
             check_charset(kind)
         return raw.strip(b" \t\r\n")
 
-    async def json(self) -> Any:
-        """Returns the JSON of the body; an empty body counts as an empty object."""
-        raw = await self.body()
+    async def json(self, limit: int | None = None) -> Any:
+        """Returns the JSON of the body; an empty body counts as an empty object. See `body`."""
+        raw = await self.body(limit)
         return parse("body", raw) if raw else {}
 
-    async def object(self, kind: type[T]) -> T:
-        """Returns a body that must be a JSON object of this kind."""
-        found = await self.json()
+    async def object(self, kind: type[T], limit: int | None = None) -> T:
+        """Returns a body that must be a JSON object of this kind. See `body`."""
+        found = await self.json(limit)
         try:
             return msgspec.convert(found, kind)
         except msgspec.ValidationError as error:
@@ -128,7 +160,7 @@ async def body(request: Request, limit: int) -> bytes:
                 "Content-Encoding", f"{coding[:100]!r} is not decoded here; send the body as it is"
             )
     length = request.headers.get("content-length", "")
-    chunks: list[bytes] = []
+    received = bytearray()
     size = int(length) if length.isdecimal() and len(length) < 19 else 0
     if size <= limit:
         size = 0
@@ -136,24 +168,31 @@ async def body(request: Request, limit: int) -> bytes:
             size += len(chunk)
             if size > limit:
                 break
-            chunks.append(chunk)
+            received += chunk
     if size > limit:
         raise too_large(size, limit)
-    return b"".join(chunks)
+    return bytes(received)
 
 
 async def _chunks(request: Request, length: str) -> AsyncIterator[bytes]:
     """Yields the chunks of a body; raises HttpError when the next one does not arrive in time."""
     stream = aiter(request.stream())
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     size = 0
     while True:
+        now = loop.time()
+        slowest = began + BODY_SECONDS + size / BODY_RATE
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout_at(min(now + BODY_SECONDS, slowest)):
                 chunk = await anext(stream)
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise incomplete(size, length, BODY_SECONDS) from None
+            problem = f"and nothing more for {BODY_SECONDS:g} seconds"
+            if slowest < now + BODY_SECONDS:
+                problem = f"which is slower than {BODY_RATE} bytes a second"
+            raise incomplete(size, length, problem) from None
         except ClientDisconnect:
             raise refused(499, "CANCELLED", "CLIENT_CLOSED", "the client has gone away") from None
         size += len(chunk)

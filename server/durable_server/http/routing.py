@@ -57,6 +57,10 @@ class Route:
     """The response with a code from 400 on that a workflow has chosen."""
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
+    has_foreign_query: bool = False
+    """Whether others make the query, so that it may have parameters which are not declared."""
+    rpc: str = ""
+    """The RPC that it makes, by its full name, whose rule it has; empty for a rule of its own."""
 
     @property
     def variables(self) -> list[str]:

@@ -38,6 +38,7 @@ _SCALARS: dict[int, dict[str, Any]] = {
         "type": "integer", "format": "int32", "minimum": -(1 << 31), "maximum": (1 << 31) - 1,
     },
     FieldDescriptor.TYPE_INT64: _INT64,
+    FieldDescriptor.TYPE_FIXED64: {"type": "string", "format": "uint64", "pattern": "^[0-9]{1,20}$"},
     FieldDescriptor.TYPE_DOUBLE: {
         "oneOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]
     },

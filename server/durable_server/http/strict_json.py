@@ -27,7 +27,9 @@ _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _NOT_A_BRACKET = re.compile(_STRING + r'|[^\[\]{}"]+', re.DOTALL)
 _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_TOKEN = re.compile(_STRING + r"|-?\d[\d.eE+-]*|NaN|-?Infinity|[\[\]{},]", re.DOTALL)
+_NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
+"""What the decoder takes for a number, whatever follows."""
+_TOKEN = re.compile(_STRING + rf"|{_NUMBER}|NaN|-?Infinity|[\[\]{{}},]", re.DOTALL)
 
 
 class JsonError(Exception):

@@ -1,9 +1,10 @@
-"""gRPC transcoding: every unary RPC of DurableControl over HTTP, by its `google.api.http` annotation.
+"""gRPC transcoding: each unary RPC of DurableControl and DurableAccess over HTTP, by its annotation.
 
-The routes are made from the descriptors at the start, so a new RPC is served as soon as its proto has
-an annotation. Requests and responses are proto3's canonical JSON. A field comes from the path if the
-template names it, else from the body (`body: "*"`), else from the query. A form of annotation or
-field that our protos do not use is an error at the start, so that it is never served wrongly.
+The annotation is that of `google.api.http`. The routes are made from the descriptors at the start, so
+a new RPC is served as soon as its proto has an annotation. Requests and responses are proto3's
+canonical JSON. A field comes from the path if the template names it, else from the body (`body: "*"`),
+else from the query. A form of annotation or field that our protos do not use is an error at the start,
+so that it is never served wrongly.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 from google.protobuf.message import Message
 from starlette.responses import Response
 
-from durable_proto.v1 import control_pb2
+from durable_proto.v1 import access_pb2, control_pb2
 
 from . import parameters, requests, schemas
 from .errors import invalid, json_response
@@ -27,6 +28,10 @@ from .parameters import Parameter
 from .requests import EndpointRequest
 from .routing import VARIABLE, Body, Route
 
+_SERVICES = (
+    control_pb2.DESCRIPTOR.services_by_name["DurableControl"],
+    access_pb2.DESCRIPTOR.services_by_name["DurableAccess"],
+)
 _VERBS = ("get", "put", "post", "delete", "patch")
 _PROBLEM_CHARS = 400
 _LOST_PLUS = re.compile(r"(\S+T\S+) (\d\d:\d\d)\Z")
@@ -41,8 +46,7 @@ _INTEGERS = {FieldDescriptor.TYPE_INT32: 31, FieldDescriptor.TYPE_INT64: 63}
 
 def routes() -> Iterator[Route]:
     """Returns a route for each binding of each unary RPC."""
-    service = control_pb2.DESCRIPTOR.services_by_name["DurableControl"]
-    for method in service.methods:
+    for method in (it for service in _SERVICES for it in service.methods):
         rule = method.GetOptions().Extensions[annotations_pb2.http]
         for number, binding in enumerate((rule, *rule.additional_bindings)):
             verb = binding.WhichOneof("pattern")
@@ -93,6 +97,7 @@ def _route(
         template=template,
         handler=answer,
         name=name,
+        rpc=f"/{method.containing_service.full_name}/{method.name}",
         summary=re.sub(r"(?<=[a-z])(?=[A-Z])", " ", method.name).capitalize(),
         parameters=() if has_body else tuple(_parameter(field) for field in query_fields),
         body=Body(f"{kind.full_name} without the fields of the path.", body, required=body.required)

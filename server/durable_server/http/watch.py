@@ -75,6 +75,7 @@ ROUTE = Route(
     template="/v1/invocations/{invocation_id}/watch",
     handler=watch,
     name="WatchInvocation",
+    rpc="/durable.v1.DurableControl/WatchInvocation",
     summary="Watch invocation, as server-sent events",
     parameters=(
         parameters.boolean("include_journal", "Also send journal entries that are new or changed."),

@@ -3,7 +3,7 @@
     200 {"status": "resolved"}   it counts, or an earlier one did: senders deliver more than once
     200 {"status": "ignored"}    the sender only tested the address
     400  the body is declared as JSON and is not    401  the signature is not the sender's
-    404  there is no such webhook                   410  it has expired, or its invocation has ended
+    404  there is no such webhook, or it is revoked 410  it has expired, or its invocation has ended
     413  it is larger than `payload_bytes`          415  it is compressed, or JSON that is not UTF-8
     429, 503  deliver it again later
 
@@ -23,11 +23,14 @@ from starlette.responses import Response
 
 from durable_proto.v1 import control_pb2, payload_pb2
 
+from ..access.access import Access, Grant
+from ..access.access import Scope as AccessScope
 from ..webhooks.files import SecretError
 from ..webhooks.service import PATH
 from ..webhooks.signature_schemes import SCHEMES, SignatureScheme
 from ..webhooks.tokens import Claim
 from . import api_types, requests
+from .authentication import source_of
 from .errors import Error, HttpError, invalid, json_response, refused
 from .requests import EndpointRequest
 from .routing import Body, Route
@@ -44,7 +47,7 @@ async def deliver(request: EndpointRequest) -> Response:
     http = request.http
     claim = request.backend.webhooks.keyring.read(request.variables["token"])
     if claim is None:
-        raise refused(404, "NOT_FOUND", "WEBHOOK_NOT_FOUND", "there is no such webhook")
+        raise _unknown()
     now = request.backend.webhooks.now()
     if now >= claim.expires_s:
         raise refused(410, "FAILED_PRECONDITION", "WEBHOOK_EXPIRED", "the webhook has expired")
@@ -57,7 +60,7 @@ async def deliver(request: EndpointRequest) -> Response:
         if scheme.is_ping(http.headers):
             return json_response(api_types.Delivered(status="ignored"))
     outcome = payload_pb2.Outcome(value=_payload(http, body))
-    await _resolve(request, claim.awakeable_id, outcome)
+    await _resolve(request, claim, outcome)
     return json_response(api_types.Delivered(status="resolved"))
 
 
@@ -90,13 +93,19 @@ async def _scheme(request: EndpointRequest, claim: Claim) -> tuple[SignatureSche
         ) from error  # fmt: skip
 
 
-async def _resolve(
-    request: EndpointRequest, awakeable_id: str, outcome: payload_pb2.Outcome
-) -> None:
-    message = control_pb2.ResolveAwakeableRequest(awakeable_id=awakeable_id, outcome=outcome)
+def _unknown() -> HttpError:
+    return refused(404, "NOT_FOUND", "WEBHOOK_NOT_FOUND", "there is no such webhook")
+
+
+async def _resolve(request: EndpointRequest, claim: Claim, outcome: payload_pb2.Outcome) -> None:
+    message = control_pb2.ResolveAwakeableRequest(
+        awakeable_id=claim.awakeable_id, outcome=outcome, webhook_id=claim.webhook_id
+    )
     try:
-        await request.control.call("ResolveAwakeable", message)
+        await request.control_for(_bearer(request)).call("ResolveAwakeable", message)
     except HttpError as error:
+        if any(it.reason == "WEBHOOK_REVOKED" for it in error.body.details):
+            raise _unknown() from error
         if error.body.status == "NOT_FOUND":
             raise refused(
                 410, "FAILED_PRECONDITION", "WEBHOOK_OVER",
@@ -104,6 +113,13 @@ async def _resolve(
             ) from error  # fmt: skip
         if error.body.status != "ALREADY_EXISTS":
             raise
+
+
+def _bearer(request: EndpointRequest) -> Access:
+    """Returns the access of who has a signed URL: the one call that this module makes for it."""
+    return Access(
+        "webhook", "webhook", (Grant(AccessScope.RESOLVE),), source=source_of(request.http)
+    )
 
 
 def _payload(request: Request, body: bytes) -> payload_pb2.Payload:

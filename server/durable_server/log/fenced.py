@@ -44,7 +44,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from ..nats.backoff import Backoff
@@ -55,6 +55,7 @@ from .interface import (
     FrameTooLargeError,
     LogDataLostError,
     LogError,
+    LogTrimmedError,
     LogUnavailableError,
     Position,
 )
@@ -125,7 +126,7 @@ class FencedLog:
     async def take_over(
         self,
         applied: Position,
-        deliver: Callable[[Position, bytes], None],
+        deliver: Callable[[Position, bytes], Awaitable[None]],
         fence: Callable[[int], bytes],
     ) -> Position:
         """See `Log.take_over`."""
@@ -152,7 +153,7 @@ class FencedLog:
                 await self._interrupt(data, self._tail - known)
                 await self._read_on(applied, deliver, backoff, verify=False)
             position = self._advance(epoch, 0)
-            deliver(position, body)
+            await deliver(position, body)
             self._failure = None
             self.availability.succeeded()
             return position
@@ -212,7 +213,7 @@ class FencedLog:
         self._tail = self._last_valid = applied.sequence
         self._unverified = applied if applied.sequence else None
 
-    async def read(self, deliver: Callable[[Position, bytes], None]) -> bool:
+    async def read(self, deliver: Callable[[Position, bytes], Awaitable[None]]) -> bool:
         """See `Log.read`."""
         self._begin_call()
         try:
@@ -337,7 +338,7 @@ class FencedLog:
     async def _read_on(
         self,
         applied: Position,
-        deliver: Callable[[Position, bytes], None],
+        deliver: Callable[[Position, bytes], Awaitable[None]],
         backoff: Backoff,
         *,
         verify: bool,
@@ -366,7 +367,7 @@ class FencedLog:
         first: int,
         last: int,
         expected: Position | None,
-        deliver: Callable[[Position, bytes], None],
+        deliver: Callable[[Position, bytes], Awaitable[None]],
         progress: Callable[[], None],
     ) -> LogDataLostError | None:
         """Reads from the tail to `last`, in a log that begins at `first`.
@@ -375,7 +376,7 @@ class FencedLog:
         frames are missing, which a replica that is behind may be the reason of.
         """
         if first > self._tail + 1:
-            raise LogDataLostError(
+            raise LogTrimmedError(
                 f"{self.name}: the log begins at sequence {first}, but everything"
                 f" up to {self._tail} was"
                 f" applied: {self._tail + 1} to {first - 1} are missing; bring back the newer"
@@ -389,7 +390,7 @@ class FencedLog:
             start = expected.sequence
             verified = False
 
-        def take(sequence: int, data: bytes) -> None:
+        async def take(sequence: int, data: bytes) -> None:
             nonlocal verified
             frame = self._decode(data, sequence)
             if expected is not None and sequence == expected.sequence:
@@ -401,7 +402,7 @@ class FencedLog:
             self._tail = sequence
             if self._chain.admit(frame):
                 self._last_valid = sequence
-                deliver(Position(sequence, frame.epoch, frame.number), frame.body)
+                await deliver(Position(sequence, frame.epoch, frame.number), frame.body)
             progress()
 
         if start <= last:

@@ -17,7 +17,8 @@ The errors, with who must act:
     ├── LogUnavailableError  The log did not answer within its budget, and the outcome of the last
     │                        append is unknown. Stop leading, and take over again when it is back.
     ├── LogDataLostError     Acknowledged frames are missing. An operator must decide; nothing
-    │                        continues automatically.
+    │   │                    continues automatically.
+    │   └── LogTrimmedError  They were trimmed: this store is too old. Others may go on.
     ├── CorruptFrameError    (in `frame`) A frame's bytes are damaged, or this program did not write
     │                        them. An operator must decide.
     └── FrameTooLargeError   The caller's batch exceeds a limit. Nothing was written, and the log
@@ -26,7 +27,7 @@ The errors, with who must act:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
 
@@ -60,6 +61,13 @@ class LogDataLostError(LogError):
     """The log no longer holds frames that were acknowledged."""
 
 
+class LogTrimmedError(LogDataLostError):
+    """The log begins after what the store has, because it was trimmed.
+
+    What is between is in the stores of others, and in snapshots if any are made.
+    """
+
+
 class FrameTooLargeError(LogError):
     """The body does not fit into one frame. Nothing was written."""
 
@@ -84,7 +92,7 @@ class Log(Protocol):
     async def take_over(
         self,
         applied: Position,
-        deliver: Callable[[Position, bytes], None],
+        deliver: Callable[[Position, bytes], Awaitable[None]],
         fence: Callable[[int], bytes],
     ) -> Position:
         """Becomes the leader: reads on from `applied`, writes a fence, and returns its position.
@@ -109,7 +117,7 @@ class Log(Protocol):
         """Makes `read` go on after `applied`."""
         ...
 
-    async def read(self, deliver: Callable[[Position, bytes], None]) -> bool:
+    async def read(self, deliver: Callable[[Position, bytes], Awaitable[None]]) -> bool:
         """Delivers the next few valid frames that are in the log now, without leading it.
 
         Returns whether there are more. `follow` comes first. When it fails, the frames that were

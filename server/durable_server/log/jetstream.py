@@ -7,6 +7,11 @@ named one. Not used: message ids (a cluster checks them before the expectation, 
 per-subject expectations, work queues, and direct reads (a replica that is behind may answer these, and
 after a lost ack that would look like an append that never landed).
 
+A server that loses the leadership of a replicated stream leaves unanswered what was sent to it, whether
+it landed or not. So after a second without an ack the same frame is sent again on the same connection,
+and again, as long as an election may take. All of them carry the same expectation, so at most one
+lands; if one is refused because another has landed, `fenced` reads it and finds its own bytes.
+
 The connection is ours (`nats.connection`) and is never reconnected. Anything but an ack or a definite
 refusal aborts it: a timeout, a server error, silence. The next call opens a new one, wherever `source`
 says that NATS is now, and first checks that the stream is still the same: same creation time, and not
@@ -23,7 +28,7 @@ import asyncio
 import base64
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..nats import api
@@ -32,7 +37,7 @@ from ..nats.connection import Connection, ConnectionLostError
 from ..nats.endpoint import EndpointSource
 from .fenced import DEFAULT_BUDGET, FencedLog
 from .interface import LogDataLostError
-from .stream import StreamUnavailableError, WrongLastSequenceError
+from .stream import DeliverMessage, StreamUnavailableError, WrongLastSequenceError
 from .stream_creation import CREATE_TIMEOUT, StreamConfigError, create_stream
 from .stream_reader import read_range
 
@@ -48,6 +53,12 @@ ACK_TIMEOUT_REPLICATED = 12.0
 """The same in a cluster, where an election after a hard failure takes 4-9 s. Waiting for its end is
 better than an unknown outcome.
 """
+APPEND_AGAIN = 1.0
+"""Seconds without an ack after which an append to a replicated log is sent again: longer than nearly
+every fsync, and short beside an election.
+"""
+READ_AGAIN = 0.5
+"""The same for a read of a replicated log."""
 HEADER_BYTES_MAX = 512
 """An upper bound for our headers, which `max_payload` includes."""
 
@@ -124,6 +135,7 @@ class JetStreamClient:
         self._timeout = ack_timeout or (ACK_TIMEOUT if replicas == 1 else ACK_TIMEOUT_REPLICATED)
         # A read can be repeated at any time, so it need not wait for the end of an election.
         self._read_timeout = min(self._timeout, ACK_TIMEOUT)
+        self._append_again, self._read_again = _agains(self.stale_reads)
         self._header = (
             b"NATS/1.0\r\nNats-Expected-Stream: %b\r\nNats-Expected-Last-Sequence: %%d\r\n\r\n"
             % name.encode()
@@ -145,7 +157,11 @@ class JetStreamClient:
             connection = await self._open()
         try:
             message = await connection.call(
-                self._subject, data, self._timeout, self._header % expected
+                self._subject,
+                data,
+                self._timeout,
+                self._header % expected,
+                again_seconds=self._append_again,
             )
         except (ConnectionLostError, TimeoutError) as error:
             self._drop(connection, error)
@@ -177,7 +193,7 @@ class JetStreamClient:
         """See `StreamClient.bounds`."""
         connection = await self._open()
         try:
-            info = await call_api(connection, f"STREAM.INFO.{self.name}", {}, self._read_timeout)
+            info = await self._ask(connection, "STREAM.INFO", {})
         except (ConnectionLostError, TimeoutError, ApiError) as error:
             if not (isinstance(error, ApiError) and error.number == api.STREAM_NOT_FOUND):
                 raise self._unavailable(connection, "reading the stream's state", error) from error
@@ -193,20 +209,21 @@ class JetStreamClient:
         """See `StreamClient.fetch`. A leader read: it sees every acknowledged append."""
         connection = await self._open()
         try:
-            answer = await call_api(
-                connection, f"STREAM.MSG.GET.{self.name}", {"seq": sequence}, self._read_timeout
-            )
+            answer = await self._ask(connection, "STREAM.MSG.GET", {"seq": sequence})
         except (ConnectionLostError, TimeoutError, ApiError) as error:
             if isinstance(error, ApiError) and error.number == api.MESSAGE_NOT_FOUND:
                 return None
             raise self._unavailable(connection, f"reading sequence {sequence}", error) from error
         return base64.b64decode(answer["message"].get("data", ""))
 
-    async def read(self, first: int, last: int, deliver: Callable[[int, bytes], None]) -> None:
+    async def read(self, first: int, last: int, deliver: DeliverMessage) -> None:
         """See `StreamClient.read`."""
         connection = await self._open()
         try:
-            await read_range(connection, self.name, first, last, deliver, self._read_timeout)
+            await read_range(
+                *(connection, self.name, first, last, deliver),
+                *(self._read_timeout, self._read_again),
+            )
         except (ConnectionLostError, TimeoutError, ApiError) as error:
             raise self._unavailable(connection, f"reading {first} to {last}", error) from error
         self._highest_known = max(self._highest_known, last)
@@ -271,7 +288,7 @@ class JetStreamClient:
 
     async def _check_after_opening(self, connection: Connection) -> None:
         try:
-            info = await call_api(connection, f"STREAM.INFO.{self.name}", {}, self._read_timeout)
+            info = await self._ask(connection, "STREAM.INFO", {})
         except (ConnectionLostError, TimeoutError, ApiError) as error:
             if isinstance(error, ApiError) and error.number == api.STREAM_NOT_FOUND:
                 raise LogDataLostError(
@@ -296,6 +313,18 @@ class JetStreamClient:
                 f" in use was of {self._created} and had sequences up to {self._highest_known};"
                 " restore it from a backup"
             )
+
+    def _ask(
+        self, connection: Connection, verb: str, body: dict[str, Any]
+    ) -> Awaitable[dict[str, Any]]:
+        """Calls a reading verb of the API for this stream."""
+        return call_api(
+            connection,
+            f"{verb}.{self.name}",
+            body,
+            self._read_timeout,
+            again_seconds=self._read_again,
+        )
 
     def _drop(self, connection: Connection, reason: object) -> None:
         connection.abort(f"given up: {reason}")
@@ -341,6 +370,7 @@ class JetStreamClient:
                 " another NATS account"
             )
         self.stale_reads = int(actual.get("num_replicas", 1)) > 1
+        self._append_again, self._read_again = _agains(self.stale_reads)
 
     def _record_state(self, info: dict[str, Any]) -> tuple[int, int]:
         state = info["state"]
@@ -349,6 +379,14 @@ class JetStreamClient:
             return last + 1, last
         self._highest_known = max(self._highest_known, last)
         return int(state["first_seq"]), last
+
+
+def _agains(replicated: bool) -> tuple[float, float]:
+    """Returns after how many seconds an append and a read are sent again; 0 for never.
+
+    A single server answers, or its connection is lost.
+    """
+    return (APPEND_AGAIN, READ_AGAIN) if replicated else (0.0, 0.0)
 
 
 def _nothing(_reason: str) -> None:

@@ -23,7 +23,7 @@ import random
 from collections.abc import Callable
 
 from .fenced import DEFAULT_BUDGET, FencedLog
-from .stream import StreamUnavailableError, WrongLastSequenceError
+from .stream import DeliverMessage, StreamUnavailableError, WrongLastSequenceError
 
 DEFAULT_MAX_FRAME = 8 << 20
 """Bytes of the largest frame: as with the embedded NATS server, so that local mode refuses the same
@@ -137,13 +137,15 @@ class MemoryStreamClient:
             return None
         return stream.messages[sequence - stream.first]
 
-    async def read(self, first: int, last: int, deliver: Callable[[int, bytes], None]) -> None:
+    async def read(self, first: int, last: int, deliver: DeliverMessage) -> None:
         """See `StreamClient.read`."""
         await asyncio.sleep(0)
         stream = self._stream
         stream.check_available()
-        for sequence in range(max(first, stream.first), last + 1):
-            deliver(sequence, stream.messages[sequence - stream.first])
+        first = max(first, stream.first)
+        found = stream.messages[first - stream.first : last + 1 - stream.first]
+        for sequence, data in enumerate(found, first):
+            await deliver(sequence, data)
 
     async def purge(self, below: int) -> None:
         """See `StreamClient.purge`."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ..core.levels import FORMAT_LEVEL, fit
 from ..core.messages import MESSAGE_NUMBERS, Message
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -16,9 +17,12 @@ _decoders = {
 }
 
 
-def encode_message(message: Message) -> bytes:
-    """Returns a message as bytes."""
-    return _encode((MESSAGE_NUMBERS[type(message)], message))
+def encode_message(message: Message, level: int = FORMAT_LEVEL) -> bytes:
+    """Returns a message as bytes, as a program of this format level reads it.
+
+    Raises LevelError for a message that it cannot read.
+    """
+    return _encode((MESSAGE_NUMBERS[type(message)], fit(message, level)))
 
 
 def decode_message(data: bytes | msgspec.Raw) -> Message:

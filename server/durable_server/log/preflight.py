@@ -73,8 +73,9 @@ async def with_connection(
         except PermissionDeniedError as error:
             raise NatsUnsuitableError(
                 f"{where} does not let this user do what is needed ({error}); allow it to"
-                " publish to $JS.API.>, durable.log.>, durable.cluster.> and durable.snapshots.>, and"
-                " to subscribe to _INBOX.>, with --node also to durable.cluster.members.*"
+                " publish to $JS.API.>, durable.log.>, durable.cluster.>, durable.snapshots.> and"
+                " durable.access.>, and to subscribe to _INBOX.>, with --node also to"
+                " durable.cluster.members.*"
             ) from error
         except (OSError, ApiError) as error:  # ConnectionLostError and TimeoutError are OSErrors
             if backoff.spent:

@@ -6,8 +6,11 @@ condition is all the ordering that a stream gives; `fenced` builds everything el
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
+
+DeliverMessage: TypeAlias = Callable[[int, bytes], Awaitable[None]]
+"""Takes a message of a stream, with its sequence."""
 
 
 class WrongLastSequenceError(Exception):
@@ -60,7 +63,7 @@ class StreamClient(Protocol):
         """Returns the message at `sequence`; None when there is none."""
         ...
 
-    async def read(self, first: int, last: int, deliver: Callable[[int, bytes], None]) -> None:
+    async def read(self, first: int, last: int, deliver: DeliverMessage) -> None:
         """Delivers the messages `first` to `last` in order.
 
         Some of them may have been delivered when it raises.

@@ -1,12 +1,15 @@
 """Reads a range of a JetStream stream, fast and in bounded memory.
 
-A short range is a few leader reads that are sent together: one round trip. A long range goes through a
-pull consumer that exists only during the read. It delivers plain bytes instead of base64 in JSON, a
-thousand messages per request, and never more than the bytes of two requests are in memory. The next
-request is sent before the messages of the last one are delivered, so the server reads while we apply.
+A short range is leader reads, of which a few are under way at a time. A long range goes through a pull
+consumer that exists only during the read. It delivers plain bytes instead of base64 in JSON, a thousand
+messages per request, and never more than the bytes of two requests are in memory. The next request is
+sent before the messages of the last one are delivered, so the server reads while we apply.
 
 The consumer is kept in the memory of one server. That server may be a replica that is behind; it then
-waits until it has the messages, because each request names exactly those that are known to exist.
+waits until it has the messages, because each request names exactly those that are known to exist. It
+may also be one that has just died: the others may not know yet, and give the consumer to it. So what a
+follower lacks, of a log of several servers, counts as a short range, and a consumer that is silent is
+given up.
 """
 
 from __future__ import annotations
@@ -16,15 +19,20 @@ import base64
 import contextlib
 import json
 import secrets
-from collections.abc import Callable
+from collections import deque
 
 from ..nats import api
-from ..nats.api import ApiError, call_api
+from ..nats.api import ApiError, call_api, delivery_of
 from ..nats.connection import Connection, ConnectionLostError
 from ..nats.parser import Message
+from .stream import DeliverMessage
 
 SHORT_RANGE = 32
 """The longest range, in messages, that is read with leader reads."""
+SHORT_RANGE_REPLICATED = 2000
+"""The same for a log of several servers: as much as a follower lacks that is about to lead."""
+LEADER_READS = 32
+"""How many leader reads are under way at a time."""
 PULL_MESSAGES = 1000
 PULL_BYTES = 16 << 20
 """The messages and bytes of one request. The bytes are raised to two messages of the largest size
@@ -32,6 +40,8 @@ where that is more.
 """
 PULL_TIMEOUT = 30.0
 """Seconds for one request: enough for 16 MB from a slow disk."""
+SILENCE_SECONDS = 5.0
+"""How long a consumer may send nothing."""
 
 
 async def read_range(
@@ -39,16 +49,17 @@ async def read_range(
     stream: str,
     first: int,
     last: int,
-    deliver: Callable[[int, bytes], None],
+    deliver: DeliverMessage,
     timeout_seconds: float,
+    again_seconds: float = 0.0,
 ) -> None:
     """Delivers the messages `first` to `last` in order, as far as they exist.
 
-    The caller checks that none is missing. Raises ApiError, TimeoutError, ConnectionLostError, and what
-    `deliver` raises.
+    The caller checks that none is missing. `again_seconds` as for `Connection.call`. Raises ApiError,
+    TimeoutError, ConnectionLostError, and what `deliver` raises.
     """
-    if last - first < SHORT_RANGE:
-        await _read_short(connection, stream, first, last, deliver, timeout_seconds)
+    if last - first < (SHORT_RANGE_REPLICATED if again_seconds else SHORT_RANGE):
+        await _read_short(connection, stream, first, last, deliver, timeout_seconds, again_seconds)
     else:
         await _read_long(connection, stream, first, last, deliver, timeout_seconds)
 
@@ -58,16 +69,22 @@ async def _read_short(
     stream: str,
     first: int,
     last: int,
-    deliver: Callable[[int, bytes], None],
+    deliver: DeliverMessage,
     timeout_seconds: float,
+    again_seconds: float,
 ) -> None:
     subject = f"$JS.API.STREAM.MSG.GET.{stream}".encode()
-    answers = [
-        connection.call(subject, b'{"seq":%d}' % sequence, timeout_seconds)
-        for sequence in range(first, last + 1)
-    ]
-    for sequence, future in enumerate(answers, first):
-        message = await future
+    answers: deque[asyncio.Future[Message]] = deque()
+    asked = first
+    for sequence in range(first, last + 1):
+        while asked <= last and len(answers) < LEADER_READS:
+            answers.append(
+                connection.call(
+                    subject, b'{"seq":%d}' % asked, timeout_seconds, again_seconds=again_seconds
+                )
+            )
+            asked += 1
+        message = await answers.popleft()
         if not message.payload:
             raise ApiError(message.status, message.description)
         answer = json.loads(message.payload)
@@ -76,7 +93,7 @@ async def _read_short(
             if error.number != api.MESSAGE_NOT_FOUND:
                 raise error
         else:
-            deliver(sequence, base64.b64decode(answer["message"].get("data", "")))
+            await deliver(sequence, base64.b64decode(answer["message"].get("data", "")))
 
 
 class _Pull:
@@ -93,15 +110,20 @@ class _Pull:
         if message.status:
             self.status, self.description = message.status, message.description
         else:
-            # $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>…, or the longer form with domain
-            # and account in front
-            words = message.reply.split(b".")
-            sequence = int(words[5] if len(words) == 9 else words[7])
-            self.messages.append((sequence, message.payload))
+            self.messages.append((int(delivery_of(message.reply)[0]), message.payload))
             if len(self.messages) < self.wanted:
                 return
         if not self.done.done():
             self.done.set_result(None)
+
+    async def finish(self) -> None:
+        """Returns when the request is answered. Raises TimeoutError when nothing comes any more."""
+        async with asyncio.timeout(PULL_TIMEOUT):
+            while not self.done.done():
+                before = len(self.messages)
+                await asyncio.wait({self.done}, timeout=SILENCE_SECONDS)
+                if not self.done.done() and len(self.messages) == before:
+                    raise TimeoutError(f"no message within {SILENCE_SECONDS:g} s")
 
 
 async def _read_long(
@@ -109,7 +131,7 @@ async def _read_long(
     stream: str,
     first: int,
     last: int,
-    deliver: Callable[[int, bytes], None],
+    deliver: DeliverMessage,
     timeout_seconds: float,
 ) -> None:
     consumer = f"recovery-{secrets.token_hex(6)}"
@@ -149,8 +171,7 @@ async def _read_long(
     try:
         current = pull(last - first + 1)
         while True:
-            async with asyncio.timeout(PULL_TIMEOUT):
-                await current.done
+            await current.finish()
             finished = current
             if finished.messages:
                 first = finished.messages[-1][0] + 1
@@ -159,11 +180,14 @@ async def _read_long(
             if first <= last:
                 current = pull(last - first + 1)
             for sequence, data in finished.messages:
-                deliver(sequence, data)
+                await deliver(sequence, data)
             if first > last:
                 return
     finally:
         connection.unsubscribe(sid)
-        # Without this the server would remove the consumer after a while.
-        with contextlib.suppress(ApiError, TimeoutError, ConnectionLostError):
-            await call_api(connection, f"CONSUMER.DELETE.{stream}.{consumer}", {}, timeout_seconds)
+        # Without this the server would remove the consumer after a while. Nobody waits for the answer,
+        # because the server may be the reason why the read has ended.
+        with contextlib.suppress(ConnectionLostError):
+            connection.call(
+                f"$JS.API.CONSUMER.DELETE.{stream}.{consumer}".encode(), b"", timeout_seconds
+            )

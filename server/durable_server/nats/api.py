@@ -9,10 +9,13 @@ import json
 from typing import Any
 
 from .connection import Connection
+from .parser import Message
 
 STREAM_NOT_FOUND = 10059
 MESSAGE_NOT_FOUND = 10037
 WRONG_LAST_SEQUENCE = 10071
+SUBJECT_IN_FLIGHT = 10164
+"""The same for a subject whose last message is still being replicated."""
 STREAM_NAME_IN_USE = 10058
 NOT_ENABLED_FOR_ACCOUNT = 10039
 INSUFFICIENT_STORAGE = frozenset({10002, 10047, 10122})
@@ -48,17 +51,44 @@ def error_of(answer: dict[str, Any]) -> ApiError:
 
 
 async def call_api(
-    connection: Connection, verb: str, body: dict[str, Any], timeout_seconds: float
+    connection: Connection,
+    verb: str,
+    body: dict[str, Any],
+    timeout_seconds: float,
+    *,
+    again_seconds: float = 0.0,
 ) -> dict[str, Any]:
-    """Calls `$JS.API.<verb>`.
+    """Calls `$JS.API.<verb>`; `again_seconds` as for `Connection.call`.
 
     Raises ApiError, TimeoutError (no answer within `timeout_seconds` seconds) or ConnectionLostError.
     """
     payload = json.dumps(body).encode() if body else b""
-    message = await connection.call(f"$JS.API.{verb}".encode(), payload, timeout_seconds)
+    message = await connection.call(
+        f"$JS.API.{verb}".encode(), payload, timeout_seconds, again_seconds=again_seconds
+    )
+    return answer_of(message, "JetStream does not answer")
+
+
+def answer_of(message: Message, empty: str = "an empty ack") -> dict[str, Any]:
+    """Returns the answer in a message: of the API, or the acknowledgement of a stream.
+
+    `empty` is said of a message without one and without a description. Raises ApiError.
+    """
     if not message.payload:
-        raise ApiError(message.status, message.description or "JetStream does not answer")
+        raise ApiError(message.status, message.description or empty)
     answer: dict[str, Any] = json.loads(message.payload)
     if "error" in answer:
         raise error_of(answer)
     return answer
+
+
+def delivery_of(reply: bytes) -> list[bytes]:
+    """Returns what the reply subject of a consumer's message says, as the digits of four numbers.
+
+    They are the sequence in the stream, the number among what the consumer has delivered, the time in
+    ns since 1970, and how many messages follow. The subject is
+    `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<number>.<time>.<pending>`, or the longer form
+    with domain and account in front.
+    """
+    words = reply.split(b".")
+    return words[5:9] if len(words) == 9 else words[7:11]

@@ -1,4 +1,4 @@
-"""A NATS connection that never sends anything twice.
+"""A NATS connection that never sends anything twice on its own.
 
 General NATS clients hide a lost connection: they reconnect without telling the caller and send again
 what was buffered. For a fenced log this is the one thing that must not happen, because an append from
@@ -14,6 +14,10 @@ All answers come to one wildcard subscription (`_INBOX.<random>.<n>`, sid 1), so
 subscription of its own. `subscribe`, with a sid of its own, is for JetStream pulls, whose messages
 carry their own subject instead of the inbox, and for subjects on which others publish.
 
+A stream of several servers loses what is asked while its leader changes, and never answers it. So a
+caller for whom that is safe may have a request sent again (`again_seconds`), on the same connection
+and with the same bytes. The first answer to any of them counts.
+
 Only the parts of the protocol that this project uses are here: user/password or token login, TLS,
 headers as raw bytes, PING.
 """
@@ -27,7 +31,7 @@ import random
 import secrets
 import ssl
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from .endpoint import Endpoint
 from .parser import Message, Parser
@@ -49,6 +53,16 @@ class LoginRefusedError(ConnectionLostError):
 
 class PermissionDeniedError(ConnectionLostError):
     """The server does not allow this user a subject that was published or subscribed to."""
+
+
+class _Again(NamedTuple):
+    """A request that is sent again while it has no answer."""
+
+    data: bytes
+    seconds: float
+    """How long to wait for an answer before it is sent again."""
+    until: float
+    """When the caller stops waiting, by the event loop's clock."""
 
 
 class Connection(asyncio.Protocol):
@@ -190,37 +204,50 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
 
     def call(
-        self, subject: bytes, payload: bytes, timeout_seconds: float, header: bytes = b""
+        self,
+        subject: bytes,
+        payload: bytes,
+        timeout_seconds: float,
+        header: bytes = b"",
+        *,
+        again_seconds: float = 0.0,
     ) -> asyncio.Future[Message]:
         """Publishes a request and returns the future of the first answer.
 
         `header` is a whole header block as it goes on the wire. The future fails with TimeoutError
         after `timeout_seconds` seconds and with ConnectionLostError when the connection ends. An answer
-        with a status (503: no responders) is a result.
+        with a status (503: no responders) is a result. If none has come after `again_seconds` seconds
+        (0: never), the same request is sent again, and then each time after as long.
         """
         self._count = number = self._count + 1
         if header:
-            self._write(
-                b"HPUB %b %b%d %d %d\r\n%b%b\r\n"
-                % (
-                    subject,
-                    self._inbox,
-                    number,
-                    len(header),
-                    len(header) + len(payload),
-                    header,
-                    payload,
-                )
+            data = b"HPUB %b %b%d %d %d\r\n%b%b\r\n" % (
+                subject,
+                self._inbox,
+                number,
+                len(header),
+                len(header) + len(payload),
+                header,
+                payload,
             )
         else:
-            self._write(
-                b"PUB %b %b%d %d\r\n%b\r\n" % (subject, self._inbox, number, len(payload), payload)
+            data = b"PUB %b %b%d %d\r\n%b\r\n" % (
+                subject,
+                self._inbox,
+                number,
+                len(payload),
+                payload,
             )
+        self._write(data)
         future: asyncio.Future[Message] = self._loop.create_future()
-        self._calls[number] = (
-            future,
-            self._loop.call_later(timeout_seconds, self._expire, number, timeout_seconds),
-        )
+        if 0.0 < again_seconds < timeout_seconds:
+            again = _Again(data, again_seconds, self._loop.time() + timeout_seconds)
+            timer = self._loop.call_later(
+                again_seconds, self._ask_again, number, timeout_seconds, again
+            )
+        else:
+            timer = self._loop.call_later(timeout_seconds, self._expire, number, timeout_seconds)
+        self._calls[number] = future, timer
         return future
 
     def subscribe(
@@ -244,6 +271,21 @@ class Connection(asyncio.Protocol):
     def publish(self, subject: bytes, payload: bytes, reply: bytes) -> None:
         """Publishes with a reply subject that the caller chooses."""
         self._write(b"PUB %b %b %d\r\n%b\r\n" % (subject, reply, len(payload), payload))
+
+    def _ask_again(self, number: int, timeout_seconds: float, again: _Again) -> None:
+        future, _ = self._calls[number]
+        if future.done():  # the caller has given it up
+            del self._calls[number]
+            return
+        self._write(again.data)
+        left = again.until - self._loop.time()
+        if left > again.seconds:
+            timer = self._loop.call_later(
+                again.seconds, self._ask_again, number, timeout_seconds, again
+            )
+        else:
+            timer = self._loop.call_later(left, self._expire, number, timeout_seconds)
+        self._calls[number] = future, timer
 
     def _expire(self, number: int, timeout_seconds: float) -> None:
         entry = self._calls.pop(number, None)

@@ -57,6 +57,12 @@ of 256 partitions, and the small stream of the system's metadata.
 """
 MAX_MEMORY_BYTES = 64 << 20
 """JetStream's memory-store budget; the log needs none."""
+_VARIABLES = (
+    *("HOME", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ"),
+    *("GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK"),
+)
+_PREFIXES = ("DYLD_", "LD_")
+"""The variables that nats-server gets: by name, or by the beginning of their names."""
 MEMORY_LIMIT = "512MiB"
 """GOMEMLIMIT of the child: its caches shrink before it needs more than this."""
 START_SECONDS = 60.0
@@ -71,6 +77,18 @@ READER = "reader"
 _SYSTEM = "system"
 """The name of the login that asks a server of a cluster about its state."""
 _READER_FILE = "reader.json"
+
+
+def _environment() -> dict[str, str]:
+    """Returns the part of the environment that a program needs to run, and the settings of Go.
+
+    The rest may hold secrets, of object stores for example, which are not for nats-server.
+    """
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if name in _VARIABLES or name.startswith(_PREFIXES)
+    }
 
 
 class NatsStartError(ConnectionError):
@@ -156,6 +174,12 @@ class EmbeddedNats:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
 
+    def reload(self) -> None:
+        """Makes a child that runs read its configuration again, and the certificates that it names."""
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGHUP)
+
     async def endpoint(self) -> Endpoint:
         """Returns where the server listens; waits while it restarts.
 
@@ -223,7 +247,7 @@ class EmbeddedNats:
             await backoff.pause()
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        environment = {"GOMEMLIMIT": MEMORY_LIMIT, **os.environ}
+        environment = {"GOMEMLIMIT": MEMORY_LIMIT, **_environment()}
         with self._open_output() as output:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -266,15 +290,15 @@ class EmbeddedNats:
                 process.send_signal(signal.SIGTERM)
                 # A stopped process acts on SIGTERM when it goes on; `watch` is not the server itself.
                 os.kill(process.pid if self.pid is None else self.pid, signal.SIGCONT)
-            try:
-                async with asyncio.timeout(STOP_SECONDS):
-                    await process.wait()
-            except TimeoutError:
+            # This may run in a task that is cancelled, where Python before 3.11.4 raises CancelledError
+            # at the end of `asyncio.timeout`.
+            ended = asyncio.ensure_future(process.wait())
+            if not (await asyncio.wait({ended}, timeout=STOP_SECONDS))[0]:
                 with contextlib.suppress(ProcessLookupError):
                     if self.pid is not None:
                         os.kill(self.pid, signal.SIGKILL)
                     process.kill()
-                await process.wait()
+            await ended
         if process.stdin is not None:
             process.stdin.close()
 

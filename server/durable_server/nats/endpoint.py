@@ -3,16 +3,25 @@
 An embedded server gets a new port and new credentials at each start, and a cluster may move, so no part
 of the program keeps a URL. It keeps an `EndpointSource` instead, awaits it before each connection, and
 uses the answer once.
+
+An external system may have TLS: `tls://` trusts the authorities of this machine, and `NatsTls` names
+files with others and with a certificate for this client. They are read again when they have changed, so
+the next connection uses what they hold then.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 DEFAULT_PORT = 4222
+
+logger = logging.getLogger("durable.nats")
 
 
 class Endpoint(NamedTuple):
@@ -29,6 +38,50 @@ class Endpoint(NamedTuple):
     def __repr__(self) -> str:
         """Shows the servers only, so that an endpoint can be logged."""
         return f"Endpoint({', '.join(f'{host}:{port}' for host, port in self.servers)})"
+
+
+class NatsTls(NamedTuple):
+    """Files for the TLS of an external NATS system; with one of them the connection is encrypted."""
+
+    ca: Path | None = None
+    """The authorities of its servers; None for those of this machine."""
+    cert: Path | None = None
+    """The certificate that this client presents; None for none."""
+    key: Path | None = None
+    """The private key of the certificate."""
+
+    @classmethod
+    def from_environment(cls) -> NatsTls:
+        """Returns what DURABLE_NATS_CA, DURABLE_NATS_CERT and DURABLE_NATS_KEY name."""
+        given = (os.environ.get(f"DURABLE_NATS_{it.upper()}") for it in cls._fields)
+        return cls(*(Path(it) if it else None for it in given))
+
+    def context(self) -> ssl.SSLContext:
+        """Reads the files. Raises ValueError for one that cannot be used."""
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("--nats-cert and --nats-key need each other")
+        try:
+            context = ssl.create_default_context(cafile=self.ca)
+            if self.cert is not None:
+                # The password is asked for on the terminal otherwise.
+                context.load_cert_chain(self.cert, self.key, password="")
+        except OSError as error:  # ssl.SSLError is one
+            names = " and ".join(
+                f"--nats-{option} {path}"
+                for option, path in zip(self._fields, self, strict=True)
+                if path is not None
+            )
+            why = getattr(error, "reason", None) or error.strerror or str(error)
+            raise ValueError(f"{names} cannot be used: {why}") from error
+        return context
+
+    def state(self) -> object:
+        """Returns what differs after a change of the files; None if it cannot be known."""
+        try:
+            found = [os.stat(it) for it in self if it is not None]
+        except OSError:
+            return None
+        return [(it.st_dev, it.st_ino, it.st_mtime_ns, it.st_size) for it in found]
 
 
 EndpointSource = Callable[[], Awaitable[Endpoint]]
@@ -74,6 +127,30 @@ def parse_urls(text: str) -> Endpoint:
             else:
                 user, password = unquote(parts.username), unquote(parts.password)
     return Endpoint(tuple(servers), user, password, token, tls)
+
+
+def external_source(urls: str, tls: NatsTls) -> EndpointSource:
+    """Returns the source of an external system. Raises ValueError for its URLs and for the files.
+
+    Files that cannot be used later leave the old ones in use.
+    """
+    endpoint = parse_urls(urls)
+    if tls == NatsTls():
+        return fixed(endpoint)
+    state = tls.state()
+    endpoint = endpoint._replace(tls=tls.context())
+
+    async def source() -> Endpoint:
+        nonlocal endpoint, state
+        now = tls.state()
+        if now is not None and now != state:
+            try:
+                endpoint, state = endpoint._replace(tls=tls.context()), now
+            except ValueError as error:
+                logger.warning("the certificates in use stay, because %s", error)
+        return endpoint
+
+    return source
 
 
 def fixed(endpoint: Endpoint) -> EndpointSource:

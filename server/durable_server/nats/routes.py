@@ -7,7 +7,11 @@ than the odd one below it. One peer is a server on its own and has no routes.
 
 **Who may connect.** A connection to the port of the routes can read and write everything. So servers
 show each other a password, derived from a secret that the operator gives to all nodes. Only where all
-peers are on loopback may it be left out. Routes are plain text.
+peers are on loopback may it be left out.
+
+**TLS.** With the files of a certificate the routes are encrypted, and both ends show their certificate.
+The end that dials compares it with the host in the list. nats-server reads the files when it starts and
+when it is told to (`EmbeddedNats.reload`); the routes that are open go on.
 
 **Where it listens.** At its own address if that is an IP address, on loopback if all peers are there,
 and else on all interfaces: a host name may be known before it resolves, as in Kubernetes.
@@ -21,6 +25,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
 
 DEFAULT_CLUSTER = "durable"
 """The name of a cluster that is given none."""
@@ -29,10 +35,23 @@ SIZES = (1, 3, 5)
 SECRET_LENGTH_MIN = 16
 """The least number of characters of a secret."""
 USER = "durable"
+HANDSHAKE_SECONDS = 5
+"""How long the handshake of a route may take; the 2 s of nats-server are little for a busy machine."""
 _LABEL = b"durable routes between nats-servers"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
 _EXAMPLE = "as in a=10.0.0.1:6222,b=10.0.0.2:6222,c=10.0.0.3:6222"
+
+
+class RouteTls(NamedTuple):
+    """The files with which the servers of a cluster prove to each other who they are."""
+
+    cert: Path
+    """The certificate of this server."""
+    key: Path
+    """Its private key."""
+    ca: Path
+    """The authorities of all servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +66,8 @@ class Routes:
     """HOST:PORT of each server by its name, this one included."""
     secret: str = field(default="", repr=False)
     """What all servers know; empty for none."""
+    tls: RouteTls | None = None
+    """None for plain text."""
 
     @property
     def majority(self) -> int:
@@ -75,8 +96,18 @@ class Routes:
   pool_size: 1
   routes: [{routes}]
   {authorization}
+  {self._tls()}
 }}
 """
+
+    def _tls(self) -> str:
+        if self.tls is None:
+            return ""
+        cert, key, ca = (json.dumps(str(it.absolute()), ensure_ascii=False) for it in self.tls)
+        return (
+            f"tls {{ cert_file: {cert}, key_file: {key}, ca_file: {ca}, verify: true,"
+            f" timeout: {HANDSHAKE_SECONDS} }}"
+        )
 
     def _listen(self) -> str:
         host, port = split(self.peers[self.node])

@@ -13,9 +13,11 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from ..cluster.level import SystemLevel
+from ..core.levels import FORMAT_LEVEL, needed
 from ..core.records import Received
-from ..log.batch import Batch, decode, encode
-from ..peers.interface import PeerRefusedError, Peers, PeerUnavailableError
+from ..log.batch import Batch, UndecodableBatchError, decode, encode
+from ..peers.interface import PeerRefusedError, Peers, PeerUnavailableError, UnreadableError
 from ..processor.errors import ProcessorEndedError
 from ..processor.router import Router
 
@@ -35,19 +37,30 @@ class DeliveryOut:
     """Delivers to the leaders of partitions on other nodes. An instance is a `router.Remote`."""
 
     def __init__(
-        self, peers: Peers, own_name: str, leader: Callable[[int], _Member | None]
+        self,
+        peers: Peers,
+        own_name: str,
+        leader: Callable[[int], _Member | None],
+        level: SystemLevel,
     ) -> None:
-        """`leader` returns the node that leads a partition, if it is known."""
+        """`leader` returns the node that leads a partition, if it is known; `level` says what all nodes
+        can read.
+        """
         self._peers = peers
         self._own_name = own_name
         self._leader = leader
+        self._level = level
 
     async def __call__(self, destination: int, received: Received) -> int:
         """See `outbox.Link`."""
         leader = self._leader(destination)
         if leader is None or leader.name == self._own_name:
             raise ProcessorEndedError(f"no node leads partition {destination} now")
-        body = destination.to_bytes(2, "big") + encode(Batch(0, [received]))
+        level = self._level.now
+        if level < FORMAT_LEVEL:
+            # The sender's log may have a level of which this process has not heard yet.
+            level = max(level, needed(received))
+        body = destination.to_bytes(2, "big") + encode(Batch(0, [received]), level)
         try:
             answer = await self._peers.call(leader.name, METHOD, body, _TIMEOUT_SECONDS)
         except (PeerUnavailableError, PeerRefusedError) as error:
@@ -67,11 +80,18 @@ class DeliveryIn:
 
     async def __call__(self, body: bytes) -> bytes:
         """Returns up to which number the messages are seen; nothing if they were not taken."""
-        [record] = decode(body[2:]).records
-        if type(record) is not Received:
-            raise TypeError(f"a delivery holds {type(record).__name__}")
+        destination = int.from_bytes(body[:2], "big")
         try:
-            seen = await self._router.receive(int.from_bytes(body[:2], "big"), record)
+            records = decode(body[2:]).records
+        except UndecodableBatchError as error:
+            raise UnreadableError(str(error)) from error
+        if len(records) != 1 or destination >= self._router.count:
+            raise UnreadableError(f"{len(records)} records for partition {destination}")
+        record = records[0]
+        if type(record) is not Received:
+            raise UnreadableError(f"a delivery holds {type(record).__name__}")
+        try:
+            seen = await self._router.receive(destination, record)
         except ProcessorEndedError:
             return b""
         return seen.to_bytes(8, "big")

@@ -1,14 +1,15 @@
 """The host of one partition: what this process has of it, as its follower, its leader or neither.
 
-    idle ──► following ──► leading
-      ▲          │            │
-      └──────────┴────────────┘
+    idle ──► following ──► taking over ──► leading
+      ▲          │              │             │
+      └──────────┴──────────────┴─────────────┘
 
 The log and the store are opened when they are first needed and serve both roles, one after the other.
 So a follower becomes the leader with the store that it has, after a fence and the last few batches.
 
 The host does what it is told, one thing at a time. Who should lead is decided elsewhere; that it is
-safe to lead is decided by the log alone (see `log.fenced`).
+safe to write is decided by the log alone (see `log.fenced`). Between the fence and the first answer it
+may have to wait until an earlier leader answers no reads any more; that is decided elsewhere, too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import enum
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from ..cluster.level import SystemLevel
 from ..log.interface import Log, Position
 from ..processor.follower import Follower
 from ..processor.loop import Processor
@@ -30,6 +32,8 @@ class Role(enum.Enum):
 
     IDLE = "idle"
     FOLLOWING = "following"
+    TAKING = "taking over"
+    """Nobody else can write to the log; this process does nothing in the partition yet."""
     LEADING = "leading"
 
 
@@ -81,8 +85,11 @@ class PartitionHost:
         storage: PartitionStorage,
         builders: Builders,
         leader: str,
+        level: SystemLevel | None = None,
     ) -> None:
-        """`leader` is how this process calls itself in the log, for people."""
+        """`leader` is how this process calls itself in the log, for people. `level` is the format
+        level of the system; without it the log gets the newest one.
+        """
         self.partition = partition
         self.role = Role.IDLE
         self.processor: Processor | None = None
@@ -92,6 +99,8 @@ class PartitionHost:
         self._storage = storage
         self._builders = builders
         self._leader = leader
+        self._level = level or SystemLevel()
+        self._level.listen(self._level_has_risen)
         self._store: Store | None = None
         self._follower: Follower | None = None
 
@@ -121,7 +130,13 @@ class PartitionHost:
                 await self._follower.catch_up()
 
     async def lead(self) -> Processor:
-        """Takes the partition over. Raises what `Processor.start` raises."""
+        """Takes the partition over and leads it. Raises what `Processor.take_over` raises."""
+        processor = await self.take_over()
+        self.serve()
+        return processor
+
+    async def take_over(self) -> Processor:
+        """Takes the partition over; `serve` leads it. Raises what `Processor.take_over` raises."""
         store = await self._open()
         self._follower = None
         self.role = Role.IDLE
@@ -129,13 +144,32 @@ class PartitionHost:
         processor = self._builders.processor(self.partition, self.log, store, snapshots)
         try:
             with self.explained():
-                await processor.start(self._leader)
+                await processor.take_over(self._leader)
         except BaseException:
             self._forget(processor)
             raise
-        self.processor, self.role = processor, Role.LEADING
-        self._router.add(processor)
+        # An earlier leader may have heard of a rise before this process has.
+        self._level.reached(processor.partition.level)
+        processor.allow_level(self._level.now)
+        self.processor, self.role = processor, Role.TAKING
         return processor
+
+    def serve(self) -> None:
+        """Leads the partition that was taken over: it goes on, and requests are answered."""
+        assert self.processor is not None
+        self.role = Role.LEADING
+        self.processor.run()
+        self._router.add(self.processor)
+
+    def withdraw(self) -> None:
+        """Answers no requests any more, at once; to be followed by `release`."""
+        if self.processor is not None:
+            self._router.remove(self.processor)
+
+    def doubt(self) -> None:
+        """Answers no reads until the log has shown that this process still leads the partition."""
+        if self.processor is not None:
+            self._router.doubt(self.processor)
 
     async def release(self) -> None:
         """Leads no more: the append in flight ends, and what waits is refused.
@@ -168,6 +202,10 @@ class PartitionHost:
         if self._store is None:
             self._store = await self._storage.open_store(self.partition)
         return self._store
+
+    def _level_has_risen(self) -> None:
+        if self.processor is not None:
+            self.processor.allow_level(self._level.now)
 
     def _forget(self, processor: Processor) -> None:
         processor.dispatcher.leave()

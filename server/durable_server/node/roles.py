@@ -9,23 +9,32 @@ Whenever the members change, or one of them has told new positions, the plan is 
 takes long delays no other.
 
 A partition whose leadership ends goes back to the plan: another node has taken over, or the log was
-away for too long. An error that no later try mends, such as a log that has lost what was acknowledged,
-ends the node.
+away for too long. A node that was deposed waits before it leads the partition again, longer each time.
+An error that no later try mends, such as a log that has lost what was acknowledged, ends the node.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from ..cluster.member import Member
 from ..cluster.placement import View, plan
-from ..log.interface import DeposedError, LogDataLostError, LogUnavailableError
+from ..futures import fail
+from ..log.interface import (
+    DeposedError,
+    LogDataLostError,
+    LogTrimmedError,
+    LogUnavailableError,
+)
+from ..metrics.histogram import SECONDS, Histogram
 from ..nats.backoff import Backoff
 from ..snapshots.place import PlaceError
 from .host import PartitionHost, Role
+from .store_lock import StoreHeldError
 
 SETTLE_SECONDS = 1.0
 """How long the live members must stay the same before partitions move among them."""
@@ -34,6 +43,18 @@ _FIRST_PAUSE = 0.05
 repeated; doubles from there.
 """
 _LONGEST_PAUSE = 2.0
+_FIRST_DEPOSED_PAUSE = 0.5
+"""Seconds for which a node that was deposed does not lead the partition again; doubles from there."""
+_LONGEST_DEPOSED_PAUSE = 15.0
+_FIRST_STUCK_PAUSE = 1.0
+"""Seconds for which a partition that cannot be followed here is left alone; doubles from there. A
+snapshot may come: the leader of a system that has just been restored makes its first one.
+"""
+_LONGEST_STUCK_PAUSE = 60.0
+_STABLE_SECONDS = 60.0
+"""After leading for so long, these pauses begin anew."""
+_HELD_ATTEMPTS = 8
+"""How often a store is held by another process, in about 5 s, before that process is ended."""
 
 logger = logging.getLogger("durable.node")
 
@@ -64,6 +85,14 @@ class MembersPort(Protocol):
         """Calls back with each record of another member."""
         ...
 
+    def returning(self, callback: Callable[[], None]) -> None:
+        """Calls back right before `current` becomes true again."""
+        ...
+
+    def may_serve(self, partition: int) -> bool:
+        """Whether no other node may answer for a partition that this node has taken over."""
+        ...
+
     def renew_now(self) -> None:
         """Publishes the own record at once."""
         ...
@@ -77,16 +106,28 @@ class Roles:
         hosts: Sequence[PartitionHost],
         *,
         standbys: int,
+        shared_stores: bool = False,
         settle: float = SETTLE_SECONDS,
     ) -> None:
-        """`standbys` is how many nodes should follow each partition; `settle` is in seconds."""
-        self.draining = False
-        """Whether this node gives its partitions away."""
+        """`standbys` is how many nodes should follow each partition; `shared_stores` says that all
+        nodes have the same stores; `settle` is in seconds.
+        """
+        self.drained = False
+        """Whether this node leads nothing by command; see `set_drained`."""
+        self.takeover_seconds = Histogram(SECONDS)
+        """How long takeovers took, from the decision on."""
+        self.leaderships_ended = dict.fromkeys(("released", "deposed", "log_unavailable"), 0)
+        """How often this node has stopped leading a partition, by reason."""
+        self._hurried = False
+        """Whether the drain before a stop ends at once."""
+        self.stopping = False
+        """Whether this node gives its partitions away because it stops."""
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails with an error that no later try mends."""
         self._hosts = hosts
         self._joined: MembersPort | None = None
         self._standbys = standbys
+        self._shared_stores = shared_stores
         self._settle = settle
         self._settled = False
         """Whether the live members have been the same for so long."""
@@ -95,9 +136,19 @@ class Roles:
         """Whether the live members have been settled since this node has joined."""
         self._alarm: asyncio.TimerHandle | None = None
         self._released: set[int] = set()
-        self._keepers = [_RoleKeeper(it, self._role_changed, self._fail) for it in hosts]
+        self._keepers = [_RoleKeeper(it, self) for it in hosts]
         self._ends: list[Callable[[], None]] = []
         self._moved = asyncio.Event()
+
+    @property
+    def partition_count(self) -> int:
+        """The number of partitions of the system."""
+        return len(self._hosts)
+
+    @property
+    def draining(self) -> bool:
+        """Whether this node gives its partitions away and takes none."""
+        return self.drained or self.stopping
 
     @property
     def leads(self) -> dict[int, tuple[int, int]]:
@@ -107,6 +158,11 @@ class Roles:
             for it in self._hosts
             if it.role is Role.LEADING
         }
+
+    @property
+    def takes(self) -> dict[int, int]:
+        """The epoch of each partition that this node takes over, for the own record."""
+        return {it.partition: it.position.epoch for it in self._hosts if it.role is Role.TAKING}
 
     @property
     def follows(self) -> dict[int, int]:
@@ -124,21 +180,36 @@ class Roles:
         """Begins; this node has joined."""
         self._joined = members
         self._ends = [members.listen(self._plan), members.heard(self._heard)]
+        members.returning(self._doubt)
         for keeper in self._keepers:
             keeper.start()
         self._plan()
 
+    def set_drained(self, drained: bool) -> None:
+        """Makes this node give all its partitions to other nodes and take none, or its share again."""
+        if drained != self.drained:
+            self.drained = drained
+            logger.info(
+                "this node gives its partitions to other nodes, by command"
+                if drained
+                else "this node takes partitions again, by command"
+            )
+            if self._joined is not None:  # else its first record says so
+                self._joined.renew_now()
+                self._plan()
+
     async def drain(self, seconds: float) -> None:
-        """Gives all partitions to other nodes; returns when that is done or cannot be done in time.
+        """Gives all partitions to other nodes, because this one stops; returns when that is done or
+        cannot be done in time.
 
         It cannot be done without a lease: then the others take over on their own.
         """
-        self.draining = True
+        self.stopping = True
         self._members.renew_now()
         self._plan()
         try:
             async with asyncio.timeout(seconds):
-                while self.leads and self._members.current and self._successors():
+                while self._can_release() and not self._hurried:
                     self._moved.clear()
                     await self._moved.wait()
         except TimeoutError:
@@ -147,17 +218,41 @@ class Roles:
                 *(seconds, ", ".join(map(str, self.leads))),
             )
 
-    async def close(self) -> None:
-        """Ends all roles; what is still led here is released."""
+    def hurry(self) -> None:
+        """Ends a drain at once; what is still led here goes to others when this node has stopped."""
+        if self.stopping and not self._hurried:
+            self._hurried = True
+            self._moved.set()
+            if self.leads:
+                logger.warning(
+                    "a second signal: this node stops without waiting for the next leaders of %s",
+                    ", ".join(map(str, self.leads)),
+                )
+
+    def hold(self) -> None:
+        """Leaves the roles as they are, because the whole system stops."""
+        self.stopping = True
         for end in self._ends:
             end()
         if self._alarm is not None:
             self._alarm.cancel()
+
+    async def close(self) -> None:
+        """Ends all roles; what is still led here is released."""
+        self.hold()
         await asyncio.gather(*(it.close() for it in self._keepers))
 
-    def _successors(self) -> bool:
+    def _can_release(self) -> bool:
+        """Whether another node can take over something that is led here."""
+        if not (self.leads and self._members.current):
+            return False
         live = self._members.live
-        return any(not it.draining for name, it in live.items() if name != self._members.name)
+        return any(not it.stopping for name, it in live.items() if name != self._members.name)
+
+    def _doubt(self) -> None:
+        """Takes that other nodes may have led what is led here, and may be gone again."""
+        for host in self._hosts:
+            host.doubt()
 
     # ---- the plan
 
@@ -184,20 +279,30 @@ class Roles:
             self._standbys,
             self._settled,
             self._released,
+            shared_stores=self._shared_stores,
         )
         planned = plan(view)
         # A node that has just joined may not have heard yet who is taking what over.
         may_lead = self._settled_once or view.settled
         self._settled_once = may_lead
+        served = False
         for keeper in self._keepers:
             partition = keeper.host.partition
             if partition in planned.lead and may_lead:
                 keeper.want(Role.LEADING)
             elif partition in planned.release:
                 self._released.add(partition)
+                if partition in planned.deposed:
+                    keeper.host.withdraw()
                 keeper.want(Role.FOLLOWING if partition in planned.follow else Role.IDLE)
+            elif keeper.host.role is Role.TAKING:
+                if members.may_serve(partition) and keeper.serve():
+                    self._released.discard(partition)
+                    served = True
             elif keeper.host.role is not Role.LEADING:
                 keeper.want(Role.FOLLOWING if partition in planned.follow else Role.IDLE)
+        if served:
+            members.renew_now()
 
     def _watch_names(self, names: tuple[str, ...]) -> None:
         """Notes who lives now; plans again when that has been the same for a while."""
@@ -212,17 +317,14 @@ class Roles:
         self._settled = True
         self._plan()
 
-    def _role_changed(self, host: PartitionHost) -> None:
-        if host.role is Role.LEADING:
-            self._released.discard(host.partition)
+    def role_changed(self) -> None:
+        """Takes that a partition has another role here."""
         self._members.renew_now()
         self._plan()
 
-    def _fail(self, error: Exception) -> None:
-        if not self.failed.done():
-            self.failed.set_exception(error)
-            # Marks the exception as retrieved, because the reason may stay unread.
-            self.failed.exception()
+    def fail(self, error: Exception) -> None:
+        """Ends this node with an error."""
+        fail(self.failed, error)
 
 
 class _RoleKeeper:
@@ -231,15 +333,21 @@ class _RoleKeeper:
     def __init__(
         self,
         host: PartitionHost,
-        changed: Callable[[PartitionHost], None],
-        failed: Callable[[Exception], None],
+        roles: Roles,
     ) -> None:
         self.host = host
         self.wanted = Role.IDLE
-        self._changed = changed
-        self._failed = failed
+        self._roles = roles
         self._awake = asyncio.Event()
         self._backoff = _new_backoff()
+        self._deposed_pause = _FIRST_DEPOSED_PAUSE
+        self._stuck_pause = _FIRST_STUCK_PAUSE
+        self._lead_from = self._follow_from = 0.0
+        """The event loop's time before which this node does not lead or follow the partition again."""
+        self._alarm: asyncio.TimerHandle | None = None
+        self._began = 0.0
+        """When the last takeover began."""
+        self._catching_up: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -250,12 +358,29 @@ class _RoleKeeper:
     def want(self, role: Role) -> None:
         if role is not self.wanted:
             self.wanted = role
+            if self._catching_up is not None:
+                # A server of NATS that has died may let it wait, and a leader reads on by itself.
+                self._catching_up.cancel()
             self.wake()
 
     def wake(self) -> None:
         self._awake.set()
 
+    def serve(self) -> bool:
+        """Leads the partition that was taken over; returns whether that is still possible."""
+        processor = self.host.processor
+        if self.wanted is not Role.LEADING or processor is None or processor.ended.done():
+            return False
+        self.host.serve()
+        # Another node may have taken over after the fence, and be gone again.
+        self.host.doubt()
+        self._roles.takeover_seconds.add(asyncio.get_running_loop().time() - self._began)
+        logger.info("this node leads partition %d, epoch %d", self.host.partition, processor.epoch)
+        return True
+
     async def close(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -267,16 +392,29 @@ class _RoleKeeper:
                 self._awake.clear()
                 try:
                     await self._become(self.wanted)
+                except StoreHeldError as error:
+                    if self._backoff.attempts >= _HELD_ATTEMPTS and self.wanted is Role.LEADING:
+                        # Nobody who lives leads the partition, so the holder hangs.
+                        error.end_holder()
+                    elif self._backoff.attempts == _HELD_ATTEMPTS:
+                        # A process of an earlier start, when the data dir was shared.
+                        logger.warning("partition %d: %s", self.host.partition, error)
+                    await self._backoff.pause()
+                    continue
                 except (LogUnavailableError, PlaceError) as error:
                     if self._backoff.attempts == 0:
                         logger.warning("partition %d: %s", self.host.partition, error)
                     await self._backoff.pause()
                     continue
+                except LogTrimmedError as error:
+                    if self.wanted is Role.LEADING:
+                        raise
+                    await self._leave_alone(error)
                 if self._backoff.attempts:
                     self._backoff = _new_backoff()
                 await self._awake.wait()
         except Exception as error:  # noqa: BLE001  # whoever started the node decides what it means
-            self._failed(error)
+            self._roles.fail(error)
 
     async def _become(self, wanted: Role) -> None:
         """Makes the role this one, and a follower catch up."""
@@ -288,30 +426,83 @@ class _RoleKeeper:
                 # The plan decides anew, perhaps when this node has heard who leads now.
                 self.wanted = wanted = Role.IDLE
             self._explain_end(processor.ended)
-            self._changed(host)
+            self._roles.role_changed()
         if wanted is Role.IDLE:
-            had_role = host.role is not Role.IDLE
-            await host.close()
-            if had_role:
-                self._changed(host)
+            await self._close_host()
         elif wanted is Role.FOLLOWING:
+            if self._waits_until(self._follow_from):
+                return
             if host.role is not Role.FOLLOWING:
                 await host.follow()
-                self._changed(host)
+                self._roles.role_changed()
             await self._with_snapshot(self._catch_up)
-        elif processor is None:
-            await self._with_snapshot(self._lead)
-            self._changed(host)
+            self._stuck_pause = _FIRST_STUCK_PAUSE
+        elif processor is None and not self._waits_until(self._lead_from):
+            self._began = asyncio.get_running_loop().time()
+            await self._with_snapshot(self._take_over)
+            self._roles.role_changed()
 
-    async def _lead(self) -> None:
-        processor = await self.host.lead()
+    async def _take_over(self) -> None:
+        processor = await self.host.take_over()
         processor.ended.add_done_callback(lambda _: self.wake())
-        logger.info("this node leads partition %d, epoch %d", self.host.partition, processor.epoch)
+
+    def _waits_until(self, time: float) -> bool:
+        """Returns whether this time of the event loop is to come; it wakes then."""
+        loop = asyncio.get_running_loop()
+        if loop.time() >= time:
+            return False
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = loop.call_at(time, self.wake)
+        return True
+
+    async def _leave_alone(self, error: LogTrimmedError) -> None:
+        """Follows no more for a while: the store is too old, and no snapshot takes its place."""
+        pause = self._stuck_pause
+        logger.log(
+            logging.WARNING if pause < _LONGEST_STUCK_PAUSE else logging.ERROR,
+            "partition %d cannot be followed here, and is tried again in %g s: %s",
+            *(self.host.partition, pause, error),
+        )
+        self._stuck_pause = min(2 * pause, _LONGEST_STUCK_PAUSE)
+        self._follow_from = asyncio.get_running_loop().time() + pause
+        self._waits_until(self._follow_from)
+        await self._close_host()
+
+    async def _close_host(self) -> None:
+        """Ends the role of the partition here."""
+        had_role = self.host.role is not Role.IDLE
+        await self.host.close()
+        if had_role:
+            self._roles.role_changed()
+
+    def _deposed(self) -> None:
+        """Notes that another node has taken over, and waits before the next takeover.
+
+        Nodes that do not hear of each other would depose each other without end, and nobody would get
+        anything done between.
+        """
+        now = asyncio.get_running_loop().time()
+        if now - self._began > _STABLE_SECONDS:
+            self._deposed_pause = _FIRST_DEPOSED_PAUSE
+        self._lead_from = now + self._deposed_pause * random.uniform(0.5, 1.0)
+        self._deposed_pause = min(2 * self._deposed_pause, _LONGEST_DEPOSED_PAUSE)
 
     async def _catch_up(self) -> None:
         if self.host.role is not Role.FOLLOWING:
             await self.host.follow()
-        await self.host.catch_up()
+        if self.wanted is not Role.FOLLOWING:
+            return
+        task = self._catching_up = asyncio.create_task(self.host.catch_up())
+        try:
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.result()
+        finally:
+            self._catching_up = None
+            if not task.done():  # this one was cancelled
+                task.cancel()
+                await asyncio.wait({task})
 
     async def _with_snapshot(self, action: Callable[[], Awaitable[None]]) -> None:
         """Does something with the store; once more if the log does not suffice for the store.
@@ -329,12 +520,16 @@ class _RoleKeeper:
     def _explain_end(self, ended: asyncio.Future[None]) -> None:
         """Logs why this node leads no more; raises an error that no later try mends."""
         error = ended.exception() if ended.done() and not ended.cancelled() else None
-        partition = self.host.partition
+        partition, counts = self.host.partition, self._roles.leaderships_ended
         if error is None:
+            counts["released"] += 1
             logger.info("this node has released partition %d", partition)
         elif isinstance(error, DeposedError):
+            counts["deposed"] += 1
             logger.warning("partition %d has another leader: %s", partition, error)
+            self._deposed()
         elif isinstance(error, LogUnavailableError):
+            counts["log_unavailable"] += 1
             logger.warning("this node gives partition %d up: %s", partition, error)
         else:
             with self.host.explained():

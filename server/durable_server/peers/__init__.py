@@ -1,1 +1,1 @@
-"""The links between the nodes of a cluster: calls and streams, batched over one gRPC stream."""
+"""The links between the nodes of a cluster: calls and streams, batched over one TCP connection."""

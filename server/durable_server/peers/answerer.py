@@ -1,8 +1,8 @@
 """The answering side of a link: runs the methods that the other node calls.
 
-Each call runs in a task of its own, from the moment in which its part is read. A method that fails with
-anything but a refusal is a defect: it is logged here with its traceback, and the other node gets an
-incident number only.
+Each call runs in a task of its own, from the moment in which its part is read. A call whose body the
+method cannot read is refused. A method that fails with anything else but a refusal is a defect: it is
+logged here with its traceback, and the other node gets an incident number only.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from contextlib import nullcontext
+
+from google.protobuf.message import DecodeError
 
 from durable_proto.node_v1 import node_pb2
 
 from .frames import CANCELLED, DONE, REFUSED, End, FrameReader, FrameWriter
-from .interface import Methods, PeerRefusedError
+from .interface import Acting, Methods, PeerRefusedError, UnreadableError
 from .limits import LinkLimits
-from .refusals import defect, unknown_method
+from .refusals import defect, unknown_method, unreadable
 from .stream import Stream
 
 logger = logging.getLogger("durable.peers")
@@ -31,11 +34,13 @@ class Answerer:
         methods: Methods,
         frames: FrameWriter[node_pb2.LinkResponse],
         limits: LinkLimits,
+        acting: Acting = nullcontext,
     ) -> None:
         self._node = node
         self._methods = methods
         self._frames = frames
         self._limits = limits
+        self._acting = acting
         self._reader = FrameReader()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._streams: dict[int, Stream] = {}
@@ -48,7 +53,7 @@ class Answerer:
         for part, body in self._reader.parts(frame):
             number = part.call
             if part.method:
-                self._open(number, part.method, body or b"")
+                self._open(number, part.method, body or b"", part.caller)
                 continue
             stream = self._streams.get(number)
             if stream is not None:
@@ -69,7 +74,7 @@ class Answerer:
         for number in list(self._tasks):
             self._cancel(number)
 
-    def _open(self, number: int, method: str, body: bytes) -> None:
+    def _open(self, number: int, method: str, body: bytes, caller: bytes) -> None:
         if self._stopping:
             self._frames.add(number, end=CANCELLED)
             return
@@ -83,7 +88,8 @@ class Answerer:
             self._frames.add(number, end=REFUSED, status=unknown_method(method).status)
             return
         loop = asyncio.get_running_loop()
-        self._tasks[number] = loop.create_task(self._answer(number, method, body, stream))
+        answering = self._answer(number, method, body, stream, caller)
+        self._tasks[number] = loop.create_task(answering)
 
     def _forget(self, number: int) -> None:
         self._streams.pop(number, None)
@@ -95,15 +101,23 @@ class Answerer:
             self._given_up.add(task)
             task.add_done_callback(self._given_up.discard)
 
-    async def _answer(self, number: int, method: str, body: bytes, stream: Stream | None) -> None:
+    async def _answer(
+        self, number: int, method: str, body: bytes, stream: Stream | None, caller: bytes
+    ) -> None:
         answer = None
         try:
-            if stream is None:
-                answer = await self._methods.calls[method](body)
-            else:
-                await self._methods.streams[method](body, stream)
+            with self._acting(caller):
+                if stream is None:
+                    answer = await self._methods.calls[method](body)
+                else:
+                    await self._methods.streams[method](body, stream)
         except PeerRefusedError as refusal:
             self._finish(number, REFUSED, status=refusal.status)
+        except (UnreadableError, DecodeError) as error:
+            logger.warning(
+                "node %s has called %s with an unreadable body: %s", self._node, method, error
+            )
+            self._finish(number, REFUSED, status=unreadable(method).status)
         except asyncio.CancelledError:
             self._finish(number, CANCELLED)
             raise

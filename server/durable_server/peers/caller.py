@@ -7,7 +7,7 @@ import asyncio
 from durable_proto.node_v1 import node_pb2
 
 from .frames import CANCELLED, DONE, REFUSED, FrameReader, FrameWriter
-from .interface import PeerRefusedError, PeerStream, PeerUnavailableError
+from .interface import OnBehalf, PeerRefusedError, PeerStream, PeerUnavailableError, nobody
 from .limits import LinkLimits
 from .refusals import too_many_calls
 from .stream import EndedStream, Stream
@@ -17,11 +17,16 @@ class Caller:
     """The calls of one link to `node`."""
 
     def __init__(
-        self, node: str, frames: FrameWriter[node_pb2.LinkRequest], limits: LinkLimits
+        self,
+        node: str,
+        frames: FrameWriter[node_pb2.LinkRequest],
+        limits: LinkLimits,
+        on_behalf: OnBehalf = nobody,
     ) -> None:
         self._node = node
         self._frames = frames
         self._limits = limits
+        self._on_behalf = on_behalf
         self._reader = FrameReader()
         self._number = 0
         self._calls: dict[int, asyncio.Future[bytes]] = {}
@@ -35,7 +40,7 @@ class Caller:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytes] = loop.create_future()
         self._calls[number] = answer
-        self._frames.add(number, body, method=method)
+        self._frames.add(number, body, method=method, caller=self._on_behalf())
         timer = None
         if seconds is not None:
             timer = loop.call_later(seconds, self._expire, number, seconds)
@@ -57,7 +62,7 @@ class Caller:
         number = self._number = self._number + 1
         stream = Stream(number, self._node, self._frames, self._limits.unread_bytes, self._forget)
         self._streams[number] = stream
-        self._frames.add(number, body, method=method)
+        self._frames.add(number, body, method=method, caller=self._on_behalf())
         return stream
 
     def _forget(self, number: int) -> None:

@@ -1,7 +1,7 @@
 """The carrier of a link: reads and writes its frames until it ends, and notices when it is silent.
 
-It is the same for both sides, and knows gRPC only as a function that reads a frame and one that writes
-one. It has timers only while it carries.
+It is the same for both sides, and knows the connection only as a function that reads a frame and one
+that writes one. It has timers only while it carries.
 
 Silence is counted in ticks of the own event loop, not by the clock: a process that was stopped, or was
 busy for seconds, finds on its first tick that one tick has passed, and reads what has arrived before it
@@ -18,6 +18,7 @@ from durable_proto.node_v1 import node_pb2
 
 from .frames import FrameWriter
 from .limits import LinkLimits
+from .tally import LinkTally
 
 F = TypeVar("F", node_pb2.LinkRequest, node_pb2.LinkResponse)
 G = TypeVar("G", node_pb2.LinkRequest, node_pb2.LinkResponse)
@@ -29,8 +30,10 @@ _TICKS = 4
 class Carrier(Generic[F, G]):
     """Carries frames of type F to the other node, and of type G from it."""
 
-    def __init__(self, writes: type[F], reads: type[G], limits: LinkLimits) -> None:
-        self.frames: FrameWriter[F] = FrameWriter(writes, limits.unwritten_bytes, self.end)
+    def __init__(
+        self, writes: type[F], reads: type[G], limits: LinkLimits, tally: LinkTally | None = None
+    ) -> None:
+        self.frames: FrameWriter[F] = FrameWriter(writes, limits.unwritten_bytes, self.end, tally)
         self._reads: type[G] = reads
         self._tick_seconds = limits.silence_seconds / _TICKS
         self._silent_ticks = 0

@@ -15,6 +15,8 @@ from typing import Generic, TypeAlias, TypeVar
 
 from durable_proto.node_v1 import node_pb2
 
+from .tally import LinkTally
+
 FRAME_SOFT_BYTES = 1024 * 1024
 """A frame is closed when it holds more than this, so one part may exceed it."""
 PIECE_BYTES = 1024 * 1024
@@ -39,10 +41,17 @@ class FrameWriter(Generic[F]):
     `full` is called with the reason, and nothing is taken any more.
     """
 
-    def __init__(self, frame_type: type[F], limit: int, full: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        frame_type: type[F],
+        limit: int,
+        full: Callable[[str], object],
+        tally: LinkTally | None = None,
+    ) -> None:
         self._frame_type: type[F] = frame_type
         self._limit = limit
         self._full = full
+        self._tally = tally or LinkTally()
         self._frame: F = frame_type()
         self._frame_bytes = 0
         self._closed: deque[tuple[F, int]] = deque()
@@ -62,11 +71,12 @@ class FrameWriter(Generic[F]):
         method: str = "",
         end: End = GOES_ON,
         status: bytes = b"",
+        caller: bytes = b"",
     ) -> None:
         """Adds a part; does nothing after the end of the link."""
         if self._ended:
             return
-        size = _PART_BYTES + len(status)
+        size = _PART_BYTES + len(status) + len(caller)
         if body is not None:
             if len(body) > PIECE_BYTES:
                 body = self._add_pieces(call, body)
@@ -77,6 +87,8 @@ class FrameWriter(Generic[F]):
             part.body = body
         if method:
             part.method = method
+            if caller:
+                part.caller = caller
         if end:
             part.end = end
             if status:
@@ -144,6 +156,8 @@ class FrameWriter(Generic[F]):
             self._wrote = True
             await write(frame)
             self._unwritten -= size
+            self._tally.frames += 1
+            self._tally.bytes += size
 
 
 class FrameReader:

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
 from typing import NamedTuple
 
-import grpc
-
-_SECRET = "durable-node-secret"
-_SYSTEM = "durable-node-system"
-_FROM = "durable-node-from"
-_TO = "durable-node-to"
+from durable_proto.node_v1 import node_pb2
 
 
 class Credentials(NamedTuple):
@@ -28,42 +22,29 @@ class Credentials(NamedTuple):
 class HandshakeError(Exception):
     """A link is refused; the message says why, in one line."""
 
-    def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
-
-def greeting(credentials: Credentials, node: str) -> tuple[tuple[str, str], ...]:
-    """Returns the metadata with which a node opens a link to `node`."""
-    return (
-        (_SECRET, credentials.secret),
-        (_SYSTEM, credentials.system),
-        (_FROM, credentials.name),
-        (_TO, node),
+def greeting(credentials: Credentials, node: str) -> node_pb2.Greeting:
+    """Returns the greeting with which a node opens a link to `node`."""
+    return node_pb2.Greeting(
+        secret=credentials.secret, system=credentials.system, caller=credentials.name, called=node
     )
 
 
-def check_greeting(credentials: Credentials, metadata: Iterable[tuple[str, str | bytes]]) -> str:
+def check_greeting(credentials: Credentials, given: node_pb2.Greeting) -> str:
     """Returns the name of the node that opens a link; raises HandshakeError if it may not."""
-    given = {key: value for key, value in metadata if isinstance(value, str)}
-    secret, system = given.get(_SECRET, ""), given.get(_SYSTEM, "")
-    caller, meant = given.get(_FROM, ""), given.get(_TO, "")
     # In a time that does not depend on how much of the secret is right.
-    if not hmac.compare_digest(secret.encode(), credentials.secret.encode()):
+    if not hmac.compare_digest(given.secret.encode(), credentials.secret.encode()):
         raise HandshakeError(
-            grpc.StatusCode.UNAUTHENTICATED,
             f"the secret is not that of node {credentials.name}; this address is for nodes of one "
             "system only, which all use the same NATS system",
         )
-    if system != credentials.system:
+    if given.system != credentials.system:
         raise HandshakeError(
-            grpc.StatusCode.FAILED_PRECONDITION,
-            f"node {credentials.name} belongs to system {credentials.system}, and node {caller} to "
-            f"system {system}",
+            f"node {credentials.name} belongs to system {credentials.system}, and node {given.caller} "
+            f"to system {given.system}",
         )
-    if meant != credentials.name:
+    if given.called != credentials.name:
         raise HandshakeError(
-            grpc.StatusCode.FAILED_PRECONDITION,
-            f"this is node {credentials.name}, and not node {meant}, whose address this was",
+            f"this is node {credentials.name}, and not node {given.called}, whose address this was",
         )
-    return caller
+    return given.caller

@@ -2,7 +2,8 @@
 
 A node calls a method of another node by name, with bytes and for bytes, or opens a stream to it, on
 which both sides send parts. What the bytes mean is known to those who call and to those who answer:
-requests of clients, sessions of workers, messages between partitions.
+requests of clients, sessions of workers, messages between partitions. A call that a node makes for a
+client or worker says so, again in bytes that only they understand.
 
 A call whose link breaks has an unknown outcome (PeerUnavailableError). So whoever repeats it must know
 that a second time does no harm.
@@ -11,6 +12,7 @@ that a second time does no harm.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from google.rpc import status_pb2
@@ -31,6 +33,10 @@ class PeerRefusedError(Exception):
     def __str__(self) -> str:
         message: str = status_pb2.Status.FromString(self.status).message
         return message
+
+
+class UnreadableError(Exception):
+    """What another node has sent is not what the method takes; raised by a method."""
 
 
 class PeerStream(Protocol):
@@ -82,6 +88,17 @@ Serve = Callable[[bytes, PeerStream], Awaitable[None]]
 """A method to which streams are opened. The stream ends for both sides when it returns; it may raise
 PeerRefusedError.
 """
+
+
+OnBehalf = Callable[[], bytes]
+"""Returns for whom the current task makes its calls; empty when it is for this node itself."""
+Acting = Callable[[bytes], AbstractContextManager[object]]
+"""Makes a method run on behalf of whom the other node has named; see `OnBehalf`."""
+
+
+def nobody() -> bytes:
+    """Says that all calls are made for this node itself: an `OnBehalf`."""
+    return b""
 
 
 class Methods(Protocol):

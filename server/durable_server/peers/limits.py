@@ -20,3 +20,9 @@ class LinkLimits(NamedTuple):
     """
     unread_bytes: int = 128 * 1024 * 1024
     """How much of one stream may wait to be received. Over it this side gives the stream up."""
+    ungreeted: int = 300
+    """How many connections of a node may wait for the greeting of the other side: more than there are
+    nodes, which may all dial at once. With one more, the one that has waited longest is closed, because
+    a node greets at once, and whoever else reaches the port must not use up the open files of this
+    process. As many may be in the handshake of TLS before that.
+    """

@@ -1,29 +1,32 @@
-"""A link that this node has dialled: one channel, one stream, until it ends once and for all.
+"""A link that this node has dialled: one connection, until it ends once and for all.
 
 Calls may be made from the moment in which the link exists; they wait until the node has accepted it.
-Nothing is written before: gRPC may lose the reason of a refusal when a write meets the end of the
-stream. `links` decides when a new link is dialled.
+Nothing but the greeting is written before: what the node would not read could cost the reason of its
+refusal. `links` decides when a new link is dialled.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
 
-import grpc
-
-from durable_proto.node_v1 import node_pb2, node_pb2_grpc
+from durable_proto.node_v1 import node_pb2
 
 from .caller import Caller
 from .carrier import Carrier
 from .handshake import Credentials, greeting
+from .interface import OnBehalf
 from .limits import LinkLimits
-from .transport import CHANNEL_OPTIONS
+from .tally import LinkTally
+from .transport import FrameConnection, FrameError, LinkTls
 
 logger = logging.getLogger("durable.peers")
 
-_REFUSALS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.FAILED_PRECONDITION)
+
+class _EndedThereError(Exception):
+    """The other node has ended the link, or refused it; the message says why."""
 
 
 class Link:
@@ -40,15 +43,20 @@ class Link:
         limits: LinkLimits,
         accepted: Callable[[Link], None],
         ended: Callable[[Link, str], None],
+        tally: LinkTally,
+        on_behalf: OnBehalf,
+        tls: LinkTls | None,
     ) -> None:
         self.node = node
         self.address = address
         self._credentials = credentials
+        self._tls = tls
         self._on_accepted = accepted
         self._on_ended = ended
-        self._carrier = Carrier(node_pb2.LinkRequest, node_pb2.LinkResponse, limits)
-        self.caller = Caller(node, self._carrier.frames, limits)
+        self._carrier = Carrier(node_pb2.LinkRequest, node_pb2.LinkResponse, limits, tally)
+        self.caller = Caller(node, self._carrier.frames, limits, on_behalf)
         self._accepted = asyncio.Event()
+        self._connection: FrameConnection | None = None
         self.task = asyncio.create_task(self._run())
         """Ends with the link."""
 
@@ -69,20 +77,13 @@ class Link:
     async def _run(self) -> None:
         reason = "it was ended"
         try:
-            async with grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS) as channel:
-                stream = node_pb2_grpc.DurableNodeStub(channel).Link(
-                    metadata=greeting(self._credentials, self.node)
-                )
-
-                async def write(frame: node_pb2.LinkRequest) -> None:
-                    await self._accepted.wait()
-                    await stream.write(frame)
-
-                reason = await self._carrier.carry(stream.read, write, self._received)
-        except grpc.aio.AioRpcError as error:
-            reason = error.details() or error.code().name
-            if error.code() in _REFUSALS:
-                reason = f"it refuses this node: {reason}"
+            reason = await self._carrier.carry(self._read, self._write, self._received)
+        except (_EndedThereError, FrameError) as error:
+            reason = str(error)
+        except ssl.SSLCertVerificationError as error:
+            reason = f"its certificate is refused: {error.verify_message.rstrip('.')}"
+        except OSError as error:
+            reason = error.strerror or str(error) or "the connection is gone"
         except Exception as error:
             reason = f"a defect of this node: {error}"
             logger.exception("the link to node %s fails", self.node)
@@ -90,6 +91,31 @@ class Link:
             self._carrier.end(reason)
             self.caller.end(f"node {self.node} at {self.address} cannot be asked: {reason}")
             self._on_ended(self, reason)
+            if self._connection is not None:
+                await self._connection.close()
+
+    async def _read(self) -> node_pb2.LinkResponse | None:
+        """Reads a frame; the first time it connects before."""
+        if self._connection is None:
+            self._connection = await FrameConnection.dial(self.address, self._tls)
+            hello = greeting(self._credentials, self.node)
+            await self._connection.write(node_pb2.LinkRequest(greeting=hello))
+        frame = await self._connection.read(node_pb2.LinkResponse)
+        if frame is None and not self.accepted:
+            # A side that refuses a handshake says no more than that.
+            raise _EndedThereError(
+                "it has closed the connection before it answered: have both nodes TLS, and does each"
+                " trust the authority of the other's certificate?"
+            )
+        if frame is not None and frame.ended:
+            refused = "" if self.accepted else "it refuses this node: "
+            raise _EndedThereError(refused + frame.ended)
+        return frame
+
+    async def _write(self, frame: node_pb2.LinkRequest) -> None:
+        await self._accepted.wait()
+        assert self._connection is not None
+        await self._connection.write(frame)
 
     def _received(self, frame: node_pb2.LinkResponse) -> None:
         if not self._accepted.is_set():

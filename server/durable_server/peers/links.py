@@ -14,10 +14,12 @@ import random
 from collections.abc import Callable
 
 from .handshake import Credentials
-from .interface import PeerStream, PeerUnavailableError
+from .interface import OnBehalf, PeerStream, PeerUnavailableError, nobody
 from .limits import LinkLimits
 from .link import Link
 from .stream import EndedStream
+from .tally import LinkTally
+from .transport import LinkTls
 
 logger = logging.getLogger("durable.peers")
 
@@ -49,10 +51,16 @@ class Links:
         credentials: Credentials,
         addresses: Callable[[str], str | None],
         limits: LinkLimits = LinkLimits(),  # noqa: B008  # immutable
+        on_behalf: OnBehalf = nobody,
+        tls: LinkTls | None = None,
     ) -> None:
+        self.tally = LinkTally()
+        """What was written to links, and how they have begun and ended."""
         self._credentials = credentials
         self._addresses = addresses
         self._limits = limits
+        self._on_behalf = on_behalf
+        self._tls = tls
         self._nodes: dict[str, _Node] = {}
         self._ending: set[asyncio.Task[None]] = set()
         """The tasks of all links that have not ended."""
@@ -108,7 +116,8 @@ class Links:
         if asyncio.get_running_loop().time() < known.dial_at:
             raise PeerUnavailableError(f"node {node} at {address} cannot be asked: {known.problem}")
         link = Link(
-            node, address, self._credentials, self._limits, self._on_accepted, self._on_ended
+            *(node, address, self._credentials, self._limits, self._on_accepted, self._on_ended),
+            *(self.tally, self._on_behalf, self._tls),
         )
         known.link = link
         self._ending.add(link.task)
@@ -119,6 +128,7 @@ class Links:
         known = self._nodes.get(link.node)
         if known is None or known.link is not link:
             return
+        self.tally.opened += 1
         known.pause = 0.0
         known.problem = ""
         logger.info("linked to node %s at %s", link.node, link.address)
@@ -128,6 +138,10 @@ class Links:
         if known is None or known.link is not link:
             return  # it was dropped
         known.link = None
+        if link.accepted:
+            self.tally.lost += 1
+        else:
+            self.tally.failed += 1
         if not known.problem:
             # Once until a link is accepted again, not with each attempt.
             logger.warning(

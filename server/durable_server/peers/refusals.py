@@ -35,6 +35,17 @@ def unknown_method(method: str) -> PeerRefusedError:
     )
 
 
+def unreadable(method: str) -> PeerRefusedError:
+    """Returns the refusal of a call whose body is not what the method takes."""
+    return _refused(
+        code_pb2.INVALID_ARGUMENT,
+        errors_pb2.ERROR_REASON_INVALID_FIELD,
+        f"the body of a call of {method} cannot be read; the versions of the nodes may not fit",
+        field="body",
+        problem="it cannot be read",
+    )
+
+
 def defect(incident: str) -> PeerRefusedError:
     """Returns the refusal for a method that failed in a way that it must not."""
     return _refused(

@@ -44,7 +44,7 @@ def build_processor(
     tally, subscriptions = Tally(), Subscriptions()
     inputs = Inputs(limits, subscriptions)
     timers = Timers(clock, time.now_ms, partition.find, inputs.submit)
-    retention = Retention(store, clock, time.now_ms, inputs.propose)
+    retention = Retention(store, clock, time.now_ms, inputs.propose, limits.webhook_seconds)
     dispatcher = Dispatcher(partition, workers, inputs.wake)
     deliveries = Deliveries(store, limits, workers, inputs)
     return Processor(
@@ -53,7 +53,7 @@ def build_processor(
         inputs=inputs,
         committer=Committer(partition, store, time),
         dispatcher=dispatcher,
-        outbox=Outbox(index, limits, inputs.wake, inputs.end, inputs.propose),
+        outbox=Outbox(index, limits, store.outbox, inputs.wake, inputs.end, inputs.propose),
         effect_runner=EffectRunner(deliveries, dispatcher, subscriptions, timers, retention, tally),
         trimmer=Trimmer(log, store, limits.trim_bytes, inputs.end, snapshots),
         workers=workers,

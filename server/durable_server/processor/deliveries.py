@@ -43,20 +43,16 @@ class Deliveries:
             problem = self._limits.journal_too_large(invocation.journal_bytes)
             failure = make_failure(LIMIT_REACHED, problem)
             self._inputs.submit(AttemptHeld(invocation.id, invocation.attempt, failure))
+        elif worker.outbound is not None and (
+            invocation.pinned and worker.build_id != invocation.build
+        ):
+            # It has come back as another build since it was chosen. Without a journal too: that of this
+            # attempt would be pinned to the build that the log says has begun it.
+            self._inputs.submit(AttemptReleased(invocation.id, invocation.attempt))
         elif worker.outbound is not None:
             journal = self._store.journal(invocation.number) if invocation.recorded else []
-            state, complete = self._state_of(invocation)
+            state, complete = state_of(invocation, self._store, self._limits)
             worker.outbound.start(invocation, journal, state, complete)
-
-    def _state_of(self, invocation: Invocation) -> tuple[dict[str, bytes], bool]:
-        """Returns the state that is sent with an attempt, and whether it is all of it."""
-        if invocation.kind == HandlerKind.OBJECT_SHARED:
-            # Exclusive handlers change the state while a shared one runs, so the worker must ask for
-            # each value, and the journal keeps what it got.
-            return {}, False
-        if invocation.kind == HandlerKind.WORKFLOW and not invocation.recorded:
-            return {}, True
-        return self._store.small_state(invocation.state_owner, self._limits.state_bytes)
 
     def acknowledge(self, effect: Acknowledge) -> None:
         """Confirms that an entry is in the log."""
@@ -101,3 +97,15 @@ class Deliveries:
     def _outbound(self, worker_id: str) -> Outbound | None:
         worker = self._workers.get(worker_id)
         return None if worker is None else worker.outbound
+
+
+def state_of(invocation: Invocation, store: Store, limits: Limits) -> tuple[dict[str, bytes], bool]:
+    """Returns the state that is sent with an attempt, and whether it is all of it."""
+    if invocation.kind == HandlerKind.OBJECT_SHARED:
+        # Exclusive handlers change the state while a shared one runs, so the worker must ask for
+        # each value, and the journal keeps what it got.
+        return {}, False
+    new = not invocation.recorded and invocation.run == 1
+    if invocation.kind == HandlerKind.WORKFLOW and new:
+        return {}, True
+    return store.small_state(invocation.state_owner, limits.state_bytes)

@@ -81,11 +81,7 @@ class Demand:
         limited: dict[str, int] = {}
         for sharer in sharing:
             for it in sharer.waiting():
-                candidates = [
-                    worker
-                    for worker in self._workers.candidates(*it.wanted)
-                    if worker.outbound is not None and not worker.draining
-                ]
+                candidates = [worker for worker in sharer.candidates(it.wanted) if worker.available]
                 if it.limited and candidates:
                     handler = it.wanted.handler
                     limited[handler] = limited.get(handler, 0) + it.invocations

@@ -5,12 +5,13 @@ creates is assigned in it too, on the assumption that no record of the batch con
 does (the id exists already, or the invocation is cancelled at once), applying the `Started` shows it
 and frees the slot again. This assumption saves one append for each invocation.
 
-Three rules make an invocation wait although a worker has a free slot:
+Four rules make an invocation wait although a worker has a free slot:
 - its handler's `max_concurrent`, counted over all workers and partitions of this process; on a node of
   a cluster, this node's share of it;
 - for an exclusive handler, the lock on its object key, which the core's rules grant;
-- the version that has written its journal, see `Workers.choose`. An invocation without a journal may
-  go to any version.
+- the build that it is pinned to, or that a promotion has made the current one, see `routing`;
+- the version that has written its journal, see `Workers.candidates`. An invocation without a journal
+  may go to any version.
 
 The partitions of a process share the workers, see `sharing`.
 """
@@ -18,15 +19,17 @@ The partitions of a process share the workers, see `sharing`.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
-from ..core import ids
+from ..core import ids, object_locks
 from ..core.model import HandlerKind, Invocation, State, object_scope
 from ..core.partition import Partition
 from ..core.records import Invoked, Record, Started
 from .queue import LAST, Place, ReadyQueue, Wanted
+from .routing import for_new, wanted_by, wanted_by_new
 from .sharing import SharedWorker, Waiting
-from .workers import Worker, Workers
+from .workers import Worker, Workers, freest
 
 
 class Dispatcher:
@@ -43,17 +46,31 @@ class Dispatcher:
         self._running = self._sharing.running
         self._waited = False
         """Whether anything waited after the last assignments."""
+        self._drains = False
+        """Whether a build drains."""
 
     def push(self, invocation: Invocation) -> None:
         """Adds an invocation that waits for a worker."""
-        version = (invocation.recorded_by or invocation.version) if invocation.recorded else ""
-        self._queue.push(Wanted(invocation.handler, version), invocation.priority, invocation.id)
+        wanted = wanted_by(invocation, self._partition.routes)
+        self._queue.push(wanted, invocation.priority, invocation.id)
 
     def ready(self, invocation: Invocation) -> None:
         """Adds an invocation that a batch has made ready, and wakes the loop to assign it."""
         if invocation.state is State.PENDING:
             self.push(invocation)
             self._wake()
+
+    def rerouted(self) -> None:
+        """Lets what waits go where builds and routes say now, and wakes the loop to assign it."""
+        partition = self._partition
+        self._drains = any(it.draining for it in partition.deployments.values())
+
+        def wanted_now(invocation_id: str, before: Wanted) -> Wanted:
+            invocation = partition.invocations.get(invocation_id)
+            return before if invocation is None else wanted_by(invocation, partition.routes)
+
+        self._queue.move(wanted_now)
+        self._wake()
 
     def recover_running(self, invocation: Invocation) -> None:
         """Counts an invocation that was running already when this leader took over."""
@@ -81,6 +98,7 @@ class Dispatcher:
 
     def join(self) -> None:
         """Begins to share with the other partitions; what runs already is counted."""
+        self._drains = any(it.draining for it in self._partition.deployments.values())
         self._sharing.join(self)
 
     def leave(self) -> None:
@@ -110,16 +128,55 @@ class Dispatcher:
 
     def precedes(self, place: Place, worker: SharedWorker) -> bool:
         """See `Sharer.precedes`."""
-        for wanted, first in self._queue.firsts():
-            served = worker.handlers.get(wanted.handler)
-            if (
-                first < place
-                and served is not None
-                and wanted.version in ("", served)
-                and not self._full(wanted.handler)
-            ):
-                return True
-        return False
+        return any(
+            first < place and self._fits(worker, wanted) and not self._full(wanted.handler)
+            for wanted, first in self._queue.firsts()
+        )
+
+    def _fits(self, worker: SharedWorker, wanted: Wanted) -> bool:
+        """Returns whether a worker is one of the candidates.
+
+        Not whether one of another version fits in place of those that are not there.
+        """
+        served = worker.handlers.get(wanted.handler)
+        if served is None:
+            return False
+        if wanted.build or wanted.version:
+            return wanted.build in ("", worker.build_id) and wanted.version in ("", served)
+        return self._any_will_do or worker in self.candidates(wanted)
+
+    @property
+    def _any_will_do(self) -> bool:
+        """Whether an invocation without a journal or a route may go to any worker of its handler."""
+        return not (self._drains or self._workers.pins)
+
+    def candidates(self, wanted: Wanted) -> Sequence[Worker]:
+        """See `Sharer.candidates`."""
+        found = self._workers.candidates(wanted)
+        if wanted.build or wanted.version or self._any_will_do:
+            return found
+        return for_new(found, wanted.handler, self._partition.deployments)
+
+    def waiting_for_build(self, invocation: Invocation) -> str:
+        """Returns the build that an invocation waits for, because no worker of it serves the handler.
+
+        Empty if the invocation does not wait for a worker, or if one that may take it is connected.
+        """
+        partition = self._partition
+        if invocation.state is not State.PENDING or object_locks.waits(partition, invocation):
+            return ""
+        wanted = wanted_by(invocation, partition.routes)
+        return "" if self._workers.candidates(wanted) else wanted.build
+
+    def waiting_for_builds(self) -> Counter[Wanted]:
+        """Counts the invocations that wait for workers of a certain build, connected or not."""
+        invocations = self._partition.invocations
+        counts: Counter[Wanted] = Counter()
+        for invocation_id, wanted in self._queue.builds():
+            found = invocations.get(invocation_id)
+            if found is not None and found.state is State.PENDING:
+                counts[wanted] += 1
+        return counts
 
     def waiting(self) -> Iterable[Waiting]:
         """See `Sharer.waiting`."""
@@ -129,9 +186,9 @@ class Dispatcher:
             yield Waiting(wanted, count, max(0, min(count, room)), limit > 0)
 
     @property
-    def awaits_version(self) -> bool:
-        """Whether an invocation waits for a version of its handler whose worker may come back."""
-        return self._queue.wants_version and (
+    def awaits_return(self) -> bool:
+        """Whether an invocation waits for a version or a build whose worker may come back."""
+        return self._queue.wants_certain and (
             self._workers.returning or any(it.outbound is None for it in self._workers)
         )
 
@@ -144,7 +201,7 @@ class Dispatcher:
         popped = False
         while heads and len(records) < end:
             place, wanted = heapq.heappop(heads)
-            worker = None if self._full(wanted.handler) else self._workers.choose(*wanted)
+            worker = None if self._full(wanted.handler) else freest(self.candidates(wanted))
             if worker is None or not (alone or self._may_take(place, worker)):
                 continue
             self._assign_next(wanted, worker, records)
@@ -156,8 +213,9 @@ class Dispatcher:
                 break
             if type(record) is Invoked and not record.start_ms and self._is_new(record, new):
                 handler = record.handler
-                if not (self._queue.has(Wanted(handler, "")) or self._full(handler)):
-                    worker = self._workers.choose(handler)
+                wanted = wanted_by_new(handler, record.invocation_id, self._partition.routes)
+                if not (self._queue.has(wanted) or self._full(handler)):
+                    worker = freest(self.candidates(wanted))
                     if worker is not None and (
                         alone or self._may_take((-record.priority, LAST), worker)
                     ):
@@ -206,7 +264,16 @@ class Dispatcher:
     ) -> None:
         worker.owned[invocation_id] = attempt
         self._count(handler, invocation_id)
-        records.append(Started(invocation_id, attempt, worker.id, worker.handlers[handler]))
+        records.append(
+            Started(
+                invocation_id,
+                attempt,
+                worker.id,
+                worker.handlers[handler],
+                worker.build_id,
+                handler in worker.pinned,
+            )
+        )
 
     def _limit(self, handler: str) -> int:
         known = self._partition.handlers.get(handler)

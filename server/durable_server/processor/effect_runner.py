@@ -21,6 +21,7 @@ from ..core.effects import (
     Ready,
     RequestCancel,
     RequestPause,
+    Rerouted,
     SetTimer,
 )
 from ..core.states import SETTLED
@@ -62,6 +63,7 @@ class EffectRunner:
             Ready: self._ready,
             SetTimer: self._set_timer,
             Changed: self._changed,
+            Rerouted: self._rerouted,
         }
 
     def run(self, effects: list[Effect]) -> None:
@@ -95,6 +97,9 @@ class EffectRunner:
 
     def _ready(self, effect: Ready) -> None:
         self._dispatcher.ready(effect.invocation)
+
+    def _rerouted(self, _: Rerouted) -> None:
+        self._dispatcher.rerouted()
 
     def _set_timer(self, effect: SetTimer) -> None:
         self._timers.set(effect.due_ms, effect.invocation_id, effect.entry_index)

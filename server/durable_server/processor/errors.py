@@ -8,10 +8,16 @@
     ├── InvalidStateError            the invocation's lifecycle state does not allow the operation
     ├── IdempotencyMismatchError     a known idempotency key or request id, with another request
     ├── AwakeableResolvedError       the awakeable has another outcome already
+    ├── WebhookRevokedError          the webhook through which an outcome came is revoked
+    ├── BuildNotFoundError           no worker has registered the build
+    ├── BuildInUseError              the build is the current one of a handler
+    ├── NothingToRollBackError       no promotion of the build can be taken back
     ├── LimitReachedError            a named limit is reached for now; the client may retry
     ├── JournalTooLargeError         a journal does not fit into one message
     ├── HttpNotServedError           nothing would answer at a webhook
     ├── NotReadyError                the control plane is still starting
+    ├── NotPermittedError            the caller is known, and may not do this
+    ├── SessionReplacedError         a newer session of the same worker is open
     ├── NotLeadingError              this process does not lead the partition; another one may
     └── ProcessorEndedError          the control plane stops; another leader may answer
 
@@ -20,6 +26,8 @@ caller knows which field it means. The second ends the partition.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection, Sequence
 
 from ..core.model import Awakeable, State
 
@@ -40,6 +48,13 @@ class MessagesLostError(Exception):
 
 class RequestError(Exception):
     """A request cannot be done; see the subclasses."""
+
+
+class SessionReplacedError(RequestError):
+    """A hello has come later than one that its worker has sent after it."""
+
+    def __init__(self, worker_id: str) -> None:
+        super().__init__(f"the worker {worker_id} has opened a newer session")
 
 
 class InvalidFieldError(RequestError):
@@ -110,6 +125,41 @@ class AwakeableResolvedError(RequestError):
         self.awakeable = awakeable
 
 
+class WebhookRevokedError(RequestError):
+    """The webhook through which an outcome came is revoked."""
+
+    def __init__(self, webhook_id: str) -> None:
+        super().__init__(webhook_id)
+        self.webhook_id = webhook_id
+
+
+class BuildNotFoundError(RequestError):
+    """No worker has registered a build of this id, or it was forgotten since."""
+
+    def __init__(self, build_id: str, known: Sequence[str]) -> None:
+        super().__init__(build_id)
+        self.build_id = build_id
+        self.known = known
+        """Some builds that there are, latest first."""
+
+
+class BuildInUseError(RequestError):
+    """The build is the current one of a handler, or is being ramped up for one."""
+
+    def __init__(self, build_id: str, handlers: Sequence[str]) -> None:
+        super().__init__(build_id)
+        self.build_id = build_id
+        self.handlers = handlers
+
+
+class NothingToRollBackError(RequestError):
+    """No promotion of the build can be taken back."""
+
+    def __init__(self, build_id: str) -> None:
+        super().__init__(build_id)
+        self.build_id = build_id
+
+
 class LimitReachedError(RequestError):
     """A named limit of the control plane is reached for now."""
 
@@ -127,6 +177,18 @@ class JournalTooLargeError(RequestError):
         super().__init__(f"{size} bytes")
         self.size = size
         self.limit = limit
+
+
+class NotPermittedError(RequestError):
+    """The caller is known, and may not do this."""
+
+    def __init__(self, identity: str, scopes: Collection[str], handler: str = "") -> None:
+        super().__init__(identity)
+        self.identity = identity
+        self.scopes = scopes
+        """The scopes of which one is needed."""
+        self.handler = handler
+        """For which handler; empty where it is not about one."""
 
 
 class HttpNotServedError(RequestError):

@@ -13,9 +13,11 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
+from ..core.levels import FIRST
 from ..core.limits import Limits
 from ..core.records import Received, Record
 from ..core.replies import Reply
+from ..futures import fail
 from ..log.batch import encode_record
 from .errors import RecordTooLargeError
 from .subscriptions import Subscriptions, refuse
@@ -41,11 +43,13 @@ class Inputs:
         """Done when the partition cannot go on; holds the error that ended it, if there was one."""
         self.awake = asyncio.Event()
         """Set when the loop has something to do."""
+        self.level = FIRST
+        """The format level of the log when it holds all that waits: see `core.levels`."""
         self._limits = limits
         self._subscriptions = subscriptions
 
     def submit(self, record: Record) -> None:
-        """Adds a record without waiting for its reply. Raises RecordTooLargeError."""
+        """Adds a record without waiting for its reply. Raises RecordTooLargeError and LevelError."""
         self.waiting.append(Input(record, self._encoded(record), None, 0.0))
         self.awake.set()
 
@@ -54,7 +58,7 @@ class Inputs:
 
         With `settle_by`, the reply to a record that creates an invocation comes when that invocation
         is settled, unless the commit is later than that time of the event loop. Raises
-        RecordTooLargeError.
+        RecordTooLargeError, and LevelError for a record that the log may not hold yet.
         """
         data = self._encoded(record)
         future = self._subscriptions.future()
@@ -97,9 +101,7 @@ class Inputs:
         if self.ended.done():
             return
         if isinstance(error, Exception):
-            self.ended.set_exception(error)
-            # Marks the exception as retrieved, because the reason may stay unread.
-            self.ended.exception()
+            fail(self.ended, error)
         else:
             self.ended.set_result(None)
         inputs, self.waiting = self.waiting, []
@@ -109,7 +111,7 @@ class Inputs:
 
     def _encoded(self, record: Record) -> bytes:
         try:
-            data = encode_record(record)
+            data = encode_record(record, self.level)
         except OverflowError as error:
             raise RecordTooLargeError(f"{type(record).__name__}: {error}") from error
         if len(data) > self._limits.batch_bytes:

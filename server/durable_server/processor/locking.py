@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 
 from ..store.interface import Store, StoreFullError
@@ -21,13 +20,8 @@ _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
 _NEWS_SECONDS = (1.0, 30.0)
 """How long until the first log line about it, and between two of them."""
-_START_SECONDS = 10.0
 _SPACE_PAUSE = 0.5
 """How often a full disk is tried again."""
-
-
-class StoreLockedError(Exception):
-    """Another process held the store for too long at a start, while the log was read."""
 
 
 class StoreLock:
@@ -79,21 +73,6 @@ class StoreLock:
             self._set("")
             return True
         return False
-
-    def begin_at_start(self) -> None:
-        """Begins while the log is read, when nothing else runs yet; raises StoreLockedError after 10 s.
-
-        It may block the event loop for that reason.
-        """
-        pause, until = _FIRST_PAUSE, time.monotonic() + _START_SECONDS
-        while not self._store.begin():
-            if time.monotonic() > until:
-                raise StoreLockedError(
-                    f"another process is writing to the store ({self._store.file_users()}): end"
-                    " that process, or its transaction, and start again"
-                )
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _set(self, problem: str) -> None:
         self.problem = problem

@@ -21,12 +21,14 @@ from __future__ import annotations
 
 import asyncio
 import time as system_time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from .. import __version__
 from ..core.apply import Output
+from ..core.awakeables import EARLY_MS
 from ..core.limits import ASSIGNMENT_BYTES, Limits
-from ..core.model import State
-from ..core.records import EpochStarted, Record
+from ..core.model import Invocation, State
+from ..core.records import EpochStarted, LevelRaised, Record
 from ..core.replies import Created, Reply
 from ..core.states import SETTLED
 from ..log.batch import Batch, encode, encode_record, join
@@ -38,24 +40,29 @@ from .dispatcher import Dispatcher
 from .effect_runner import EffectRunner
 from .inputs import Input, Inputs, refuse_all
 from .outbox import Outbox
-from .retention import EARLY_MS, Retention
+from .retention import Retention
 from .subscriptions import Subscriptions
 from .timers import Timers
 from .trimming import Trimmer
 from .workers import Workers
 
-_LINGER_SIZE = 4.0
-"""The batch size, as a moving average, above which the loop lingers. Partitions of one process divide
-it, because together they have so many records at a time.
+_LINGER_RECORDS = 4.0
+"""How many records are being appended at a time, as a moving average over all partitions of this
+process, above which its loops linger. The nodes of a system divide it by the partitions that they lead,
+because together they have so many records at a time.
 """
-_LINGER_SIZE_LEAST = 2.0
-"""The least of that. A single caller makes smaller batches, of one or two records."""
+_LINGER_RECORDS_LEAST = 2.0
+"""The least of that. A single caller has fewer, one or two records."""
 _LINGER_SECONDS = 0.002
-"""How long it lingers: the time of a few appends, and little compared to a step under such load."""
+"""How long a loop lingers: the time of a few appends, and little compared to a step under such load."""
+_TICK_SECONDS = 0.008
+"""Of several partitions each has fewer records, so they linger for longer, half of this on average, and
+together: until the clock of the event loop is at a multiple of it.
+"""
 _STOP_SECONDS = 5.0
 """How long a stop waits for the append in flight."""
-_STARTED_BYTES = 600
-"""The most bytes of a batch that an assignment takes: ids and a version at their limits."""
+_STARTED_BYTES = 900
+"""The most bytes of a batch that an assignment takes: ids, a version and a build at their limits."""
 
 
 class Processor:
@@ -113,7 +120,11 @@ class Processor:
         self._time = time
         self._task: asyncio.Task[None] | None = None
         self._waits = False
-        self._batch_size = 0.0
+        self._recovered: Sequence[Invocation] = ()
+        """The invocations that wait for a worker or have one, between the takeover and `run`."""
+        self._sharing = workers.sharing
+        self._appending = 0.0
+        """The moving average of `Sharing.appending`."""
         log.availability.changed = committer.lock.changed = self._problem_changed
         self.ended.add_done_callback(self._has_ended)
 
@@ -121,46 +132,67 @@ class Processor:
 
     async def start(self, leader: str) -> None:
         """Takes the partition over and starts the loop. Raises what the log raises."""
+        await self.take_over(leader)
+        self.run()
+
+    async def take_over(self, leader: str) -> None:
+        """Takes the partition over; nothing goes on in it until `run`. Raises what the log raises."""
         recovered = self._committer.recover()
         position = await self.log.take_over(
             recovered.position,
             self._committer.replay,
-            lambda epoch: encode(Batch(self.now_ms(), [EpochStarted(epoch, leader)])),
+            lambda epoch: self._fence(epoch, leader),
         )
         recovered = self._committer.recover()
+        self.inputs.level = self.partition.level
+        self._recovered = recovered.active
+        self.timers.fill(recovered.timers)
+        self.trimmer.start(position)
+        self.position = position
+        self.outbox.recover(recovered.outbox)
+        self._retention.schedule()
+        self._time.warn_if_ahead()
+        self.started_ms = self.now_ms()
+
+    def run(self) -> None:
+        """Starts the loop."""
+        # Only now, because a partition that is not led yet could neither release the attempts of a
+        # worker that is lost meanwhile, nor use the slots that the others would leave to it.
+        active, self._recovered = self._recovered, ()
         queues = self.partition.lock_queues
-        for invocation in recovered.active:
+        for invocation in active:
             if invocation.state is State.RUNNING:
                 self.workers.recover(invocation)
                 self.dispatcher.recover_running(invocation)
             elif not invocation.lock_place or queues[invocation.state_owner][0] == invocation.id:
                 self.dispatcher.push(invocation)
         self.dispatcher.join()
-        self.timers.fill(recovered.timers)
-        self.trimmer.start(position)
-        self.position = position
-        self.outbox.add(recovered.outbox)
-        self._retention.schedule()
-        self._time.warn_if_ahead()
-        self.started_ms = self.now_ms()
         self._task = asyncio.create_task(self._run(), name="durable-processor")
+
+    def _fence(self, epoch: int, leader: str) -> bytes:
+        return encode(Batch(self.now_ms(), [EpochStarted(epoch, leader)]), self.partition.level)
+
+    def allow_level(self, level: int) -> None:
+        """Takes that the system has this format level: the log has it too, from the next batch on."""
+        if level > self.inputs.level and not self.ended.done():
+            self.inputs.submit(LevelRaised(level, __version__))
+            self.inputs.level = level
 
     async def stop(self) -> None:
         """Ends the loop after the batch in flight; whatever still waits is refused.
 
         May be called again, above all after a call that was cancelled.
         """
-        task = self._task
-        if task is None:
-            return
         self.inputs.end(asyncio.CancelledError())
-        await asyncio.wait({task}, timeout=_STOP_SECONDS)
-        if not task.done():
-            # The log does not answer. Whether the append succeeded is read at the next start, as
-            # after a crash. The append may be about to connect again, which a closed log does not end.
-            await self.log.close()
-            task.cancel()
-        await asyncio.wait({task})
+        if (task := self._task) is not None:
+            await asyncio.wait({task}, timeout=_STOP_SECONDS)
+            if not task.done():
+                # The log does not answer. Whether the append succeeded is read at the next start, as
+                # after a crash. The append may be about to connect again, which a closed log does
+                # not end.
+                await self.log.close()
+                task.cancel()
+            await asyncio.wait({task})
         await self.trimmer.close()
         self.timers.close()
         self._retention.close()
@@ -202,7 +234,12 @@ class Processor:
         """Why nothing can be accepted now, for people; empty when all is well."""
         if self.ended.done():
             return "the control plane stops"
-        return self.log.availability.problem or self._committer.lock.problem
+        return self.log.availability.problem or self.store_problem
+
+    @property
+    def store_problem(self) -> str:
+        """Why nothing can be written to the store now; empty when it can."""
+        return self._committer.lock.problem
 
     def _problem_changed(self) -> None:
         self.on_problem_changed()
@@ -230,13 +267,13 @@ class Processor:
                 await self._gather_more()
                 while closed := self._close_batch():
                     records, batch = closed
-                    self._batch_size += (len(records) - self._batch_size) / 4
                     time_ms = self.now_ms()
                     data = [item.data for item in batch]
-                    data += map(encode_record, records[len(batch) :])
+                    level = self.partition.level
+                    data += [encode_record(it, level) for it in records[len(batch) :]]
                     body = join(time_ms, data)
                     began = system_time.perf_counter()
-                    position = await self.log.append(body)
+                    position = await self._append(body, len(records))
                     seconds = system_time.perf_counter() - began
                     self.tally.appended(len(records), len(body), seconds)
                     committed = await self._committer.commit(
@@ -256,6 +293,15 @@ class Processor:
             # What of the batch in flight is not answered, also when `stop` has cancelled the append.
             refuse_all(batch)
 
+    async def _append(self, body: bytes, records: int) -> Position:
+        sharing = self._sharing
+        sharing.appending += records
+        self._appending += (sharing.appending - self._appending) / 4
+        try:
+            return await self.log.append(body)
+        finally:
+            sharing.appending -= records
+
     async def _gather_more(self) -> None:
         """Lets the next batch fill before it is closed.
 
@@ -265,9 +311,12 @@ class Processor:
 
         Under load that is not enough. Every append, store transaction and frame costs a fixed
         amount of CPU in four processes, and a busy machine that spends it on small batches has less
-        left to make large ones. So when batches have lately been of some size, the loop lingers
-        before it closes the next one. A single invocation, or a low rate of them, is never delayed, nor
-        are messages of other partitions, which have waited for a batch there already.
+        left to make large ones. So when many records have lately been under way at a time, the loop
+        lingers before it closes the next batch. A single invocation, or a low rate of them, is never
+        delayed, nor are messages of other partitions, which have waited for a batch there already.
+
+        Several partitions of a process linger until the same tick. Then their appends leave in one
+        write and return together, and a worker gets what all have for it in one frame.
         The measurements are in docs/performance.md.
         """
         inputs = self.inputs
@@ -276,10 +325,14 @@ class Processor:
         while count < len(inputs.waiting) < most:
             count = len(inputs.waiting)
             await asyncio.sleep(0)
-        partitions = self.workers.sharing.partitions
-        size = max(_LINGER_SIZE / partitions, _LINGER_SIZE_LEAST)
-        if self._batch_size > size and 0 < count < most and not inputs.urgent:
-            await asyncio.sleep(_LINGER_SECONDS)
+        partitions = self._sharing.partitions
+        limit = max(_LINGER_RECORDS * partitions / self.partition.count, _LINGER_RECORDS_LEAST)
+        if self._appending > limit and 0 < count < most and not inputs.urgent:
+            if partitions == 1:
+                await asyncio.sleep(_LINGER_SECONDS)
+            else:
+                now = asyncio.get_running_loop().time()
+                await asyncio.sleep(_TICK_SECONDS - now % _TICK_SECONDS)
 
     def _close_batch(self) -> tuple[list[Record], list[Input]] | None:
         """Returns the next batch: the inputs that wait, within the limits, and the assignments."""

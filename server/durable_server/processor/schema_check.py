@@ -1,6 +1,9 @@
 """The schema check: compares a value with the JSON Schema declared by the program that waits for it.
 
 A value that the program cannot read is thus refused where it is given, and the program goes on waiting.
+Only the leader of the program's partition knows the schema. So it checks the values that clients give,
+those of its own programs, and those in messages of other partitions before it proposes their record.
+
 The check uses the committed state and comes before anything is proposed, because the core's rules treat
 values as opaque. A value that comes before its schema, or at the same time, is not checked; the program
 has to handle it.
@@ -12,19 +15,25 @@ fetches nothing that a schema refers to elsewhere.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from ..core.entry_kinds import EntryKind
-from .errors import InvalidFieldError
-from .router import Router
+from ..core.messages import REFUSED_BYTES, ResolveAwakeable, SendSignal
+from ..core.outcomes import ENCODED, read_value
+from ..core.records import Received
+from .errors import InvalidFieldError, ProcessorEndedError
+from .loop import Processor
 
 SCHEMA_BYTES_MAX: Final = 64 * 1024
 """The longest schema: worker.proto, EntryRecorded."""
 STEPS_MAX: Final = 20_000
 """How many keywords of a schema are checked for one value: about a tenth of a second."""
+_TURN_SECONDS: Final = 0.002
+"""How long messages are checked before others have their turn on the event loop."""
 _JSON: Final = "application/json"
 _PROTOBUF: Final = "application/x-protobuf"
 _TEXT_MAX: Final = 300
@@ -43,43 +52,75 @@ class Violation(NamedTuple):
         """Returns the error for the client that gave the value as an outcome."""
         return InvalidFieldError(f"outcome.value{self.place}", self.problem, schema_path=self.rule)
 
+    def as_text(self) -> str:
+        """Returns the text for the program that gave the value, of at most REFUSED_BYTES."""
+        text = f"value{self.place}: {self.problem}"
+        return text.encode()[:REFUSED_BYTES].decode(errors="ignore")
 
-class SchemaCheck:
-    """Checks values for awakeables and signals against the schemas in the committed state."""
 
-    def __init__(self, router: Router) -> None:
-        self._router = router
+def check_awakeable(
+    processor: Processor, awakeable_id: str, content_type: str, data: bytes
+) -> Violation | None:
+    """Checks a value for an awakeable that is not resolved yet; in the partition of `processor`."""
+    found = processor.store.awakeable(awakeable_id)
+    if found is None or not found.schema or found.resolved_ms:
+        return None
+    return check(found.schema, content_type, data)
 
-    def awakeable(self, awakeable_id: str, content_type: str, data: bytes) -> Violation | None:
-        """Checks a value for an awakeable that is not resolved yet."""
-        found = self._router.for_awakeable(awakeable_id).store.awakeable(awakeable_id)
-        if found is None or not found.schema or found.resolved_ms:
-            return None
-        return check(found.schema, content_type, data)
 
-    def signal(
-        self, invocation_id: str, name: str, content_type: str, data: bytes
-    ) -> Violation | None:
-        """Checks a value for the first entry that waits for a signal of this name."""
-        processor = self._router.for_id(invocation_id)
-        found = processor.find(invocation_id)
-        if found is None:
-            return None
-        waiting = [
-            index
-            for index, entry in found.opened.items()
-            if entry.kind == EntryKind.SIGNAL and entry.name == name
-        ]
-        row = processor.store.entry(found.number, min(waiting)) if waiting else None
-        if row is None or not row.schema:
-            return None
-        return check(row.schema, content_type, data)
+def check_signal(
+    processor: Processor, invocation_id: str, name: str, content_type: str, data: bytes
+) -> Violation | None:
+    """Checks a value for the first entry that waits for a signal of this name."""
+    found = processor.find(invocation_id)
+    if found is None:
+        return None
+    waiting = [
+        index
+        for index, entry in found.opened.items()
+        if entry.kind == EntryKind.SIGNAL and entry.name == name
+    ]
+    row = processor.store.entry(found.number, min(waiting)) if waiting else None
+    if row is None or not row.schema:
+        return None
+    return check(row.schema, content_type, data)
+
+
+async def check_received(processor: Processor, received: Received) -> Received:
+    """Adds to the messages that give a value to a program here why the value does not fit.
+
+    Raises ProcessorEndedError when the partition ends meanwhile, because its store may be closed then.
+    """
+    messages = list(received.messages)
+    now = asyncio.get_running_loop().time
+    until = now() + _TURN_SECONDS
+    for index, message in enumerate(messages):
+        if not isinstance(message, ResolveAwakeable | SendSignal):
+            continue
+        if processor.ended.done():
+            raise ProcessorEndedError("the partition has ended while messages for it were checked")
+        value = read_value(message.outcome)
+        if value is None:
+            continue
+        if isinstance(message, SendSignal):
+            found = check_signal(processor, message.target, message.name, *value)
+        else:
+            found = check_awakeable(processor, message.awakeable_id, *value)
+        if found is not None:
+            messages[index] = message._replace(outcome=b"", refused=found.as_text())
+        if now() >= until:
+            # One check is short, but there may be many.
+            await asyncio.sleep(0)
+            until = now() + _TURN_SECONDS
+    return received._replace(messages=tuple(messages))
 
 
 def check(schema: str, content_type: str, data: bytes) -> Violation | None:
     """Returns how a value violates a schema; None if it does not, or if that cannot be decided."""
     kind = content_type.partition(";")[0].strip()
-    validator = None if kind == _PROTOBUF else _validator(schema)
+    if kind == _PROTOBUF or kind.startswith(ENCODED):
+        return None
+    validator = _validator(schema)
     if validator is None:
         return None
     if kind not in ("", _JSON):

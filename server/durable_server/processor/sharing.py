@@ -12,7 +12,7 @@ On a node of a cluster, the limit is the node's share of it, see `Quotas`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple, Protocol
 
@@ -23,13 +23,28 @@ class SharedWorker(Protocol):
     """What the sharing needs to know of a worker."""
 
     @property
-    def free(self) -> int:
-        """How many attempts it can take now."""
+    def id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def build_id(self) -> str:
+        """The build that it runs."""
         ...
 
     @property
     def handlers(self) -> Mapping[str, str]:
         """The version that it runs of each handler, by name."""
+        ...
+
+    @property
+    def available(self) -> bool:
+        """Whether it is connected and does not drain."""
+        ...
+
+    @property
+    def free(self) -> int:
+        """How many attempts it can take now."""
         ...
 
 
@@ -63,6 +78,10 @@ class Sharer(Protocol):
 
     def waiting(self) -> Iterable[Waiting]:
         """Yields what its invocations wait for."""
+        ...
+
+    def candidates(self, wanted: Wanted) -> Sequence[SharedWorker]:
+        """Returns the workers that may take what waits for this, with free slots or not."""
         ...
 
 
@@ -102,6 +121,8 @@ class Sharing:
         """This node's shares of the limits of handlers; None when nobody else runs them."""
         self.demand_changed: Callable[[], None] | None = None
         """Called when what waits may have changed; None when nobody has to know."""
+        self.appending = 0
+        """How many records are being appended now."""
         self._sharers: list[Sharer] = []
         self._waiting: dict[Sharer, None] = {}
         """The partitions that have left a slot to another one."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from ..core.model import Invocation
 from ..core.replies import Created, Reply
+from ..futures import fail
 from .errors import ProcessorEndedError
 
 
@@ -104,7 +105,4 @@ class Subscriptions:
 
 def refuse(future: asyncio.Future[Reply]) -> None:
     """Answers a future with ProcessorEndedError."""
-    if not future.done():
-        future.set_exception(ProcessorEndedError("the control plane has stopped"))
-        # Marks the exception as retrieved: a client that has given up does not look at it.
-        future.exception()
+    fail(future, ProcessorEndedError("the control plane has stopped"))

@@ -4,7 +4,8 @@ Ownership is a fact of the log: `Started` names the worker. This module mirrors 
 finds an owner fast, and adds what the log does not know: which workers are connected, and how many of
 their slots are free.
 
-While versions of a handler run side by side, as in a rolling deploy, an invocation with a journal waits
+Which build an invocation must go to, if any, is decided in `routing`. Where none is, versions matter:
+while versions of a handler run side by side, as in a rolling deploy, an invocation with a journal waits
 for a worker of the version that has written the journal, as long as there is one, even if it is busy:
 another version may not fit the journal and would be refused. When the last such worker has left, any
 version may run it.
@@ -17,11 +18,12 @@ names the attempts that it still holds, and everything that it may have missed i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..core.effects import Acknowledge, Complete
 from ..core.model import EntryRow, Invocation
+from .queue import Wanted
 from .shares import Holding
 from .sharing import Sharing
 
@@ -77,6 +79,8 @@ class Worker:
         "identity",
         "outbound",
         "owned",
+        "pinned",
+        "session_number",
         "share",
     )
 
@@ -86,8 +90,12 @@ class Worker:
         self.build_id = ""
         self.handlers: Mapping[str, str] = {}
         """The version that it runs of each handler, by name."""
+        self.pinned: Collection[str] = ()
+        """The handlers that are pinned in its build."""
         self.share = Holding()
         """Its slots that this node may use; all of them, unless other nodes use it too."""
+        self.session_number = 0
+        """The number of its newest session; 0 if it does not count them."""
         self.entry_node = ""
         """The node that it has dialled, if that is another one."""
         self.owned: dict[str, int] = {}
@@ -107,6 +115,11 @@ class Worker:
         return self.share.units
 
     @property
+    def available(self) -> bool:
+        """Whether it is connected and does not drain."""
+        return self.outbound is not None and not self.draining
+
+    @property
     def free(self) -> int:
         """How many attempts it can take now."""
         if self.outbound is None or self.draining:
@@ -124,6 +137,10 @@ class Workers:
         """The connected workers by handler."""
         self._versions: dict[tuple[str, str], list[Worker]] = {}
         """The workers, connected or in their grace period, by handler and version."""
+        self._builds: dict[tuple[str, str], list[Worker]] = {}
+        """The connected workers by handler and build."""
+        self.pins = False
+        """Whether a handler is pinned in the build of a connected worker."""
         self.returning = False
         """Whether workers of an earlier leader that the log does not name may still reconnect."""
         self.connected = asyncio.Event()
@@ -147,6 +164,7 @@ class Workers:
         """Adds a worker of an earlier leader, with an attempt that it owns by the log."""
         worker = self.expect(invocation.worker_id)
         worker.owned[invocation.id] = invocation.attempt
+        worker.build_id = worker.build_id or invocation.attempt_build
         if worker.handlers.get(invocation.handler) != invocation.version:
             worker.handlers = {**worker.handlers, invocation.handler: invocation.version}
             self._index()
@@ -173,32 +191,50 @@ class Workers:
         """Returns how many connected workers serve a handler."""
         return len(self._serving.get(handler, ()))
 
-    def candidates(self, handler: str, version: str = "") -> Sequence[Worker]:
-        """Returns the workers that may run a handler, whether they have free slots or not.
+    def has_build(self, build_id: str) -> bool:
+        """Returns whether a worker of a build is connected, or in its grace period."""
+        return any(it.build_id == build_id for it in self._workers.values())
 
-        With a version they are those of that version, as long as there is one that is not draining.
+    def candidates(self, wanted: Wanted) -> Sequence[Worker]:
+        """Returns the workers that fit what an invocation waits for, with free slots or not.
+
+        With a build they are its connected workers. With a version they are those of that version, as
+        long as there is one that is not draining. Else they are all that serve the handler.
         """
+        handler, version, build = wanted
+        if build:
+            return self._builds.get((handler, build), ())
         if version:
             same = [it for it in self._versions.get((handler, version), ()) if not it.draining]
             if same or self.returning:
                 return same
         return self._serving.get(handler, ())
 
-    def choose(self, handler: str, version: str = "") -> Worker | None:
-        """Returns the candidate with the most free slots; None when no candidate has any."""
-        best: Worker | None = None
-        most = 0
-        for worker in self.candidates(handler, version):
-            free = worker.free
-            if free > most:
-                best, most = worker, free
-        return best
-
     def _index(self) -> None:
-        self._serving = {}
-        self._versions = {}
+        self._serving, self._versions, self._builds = {}, {}, {}
+        self.pins = False
         for worker in self._workers.values():
+            connected = worker.outbound is not None
+            if connected and worker.pinned:
+                self.pins = True
             for handler, version in worker.handlers.items():
                 self._versions.setdefault((handler, version), []).append(worker)
-                if worker.outbound is not None:
+                if connected:
                     self._serving.setdefault(handler, []).append(worker)
+                    self._builds.setdefault((handler, worker.build_id), []).append(worker)
+
+
+def freest(candidates: Iterable[Worker]) -> Worker | None:
+    """Returns the candidate with the most free slots; None when no candidate has any.
+
+    The slots of one that has dialled this node count twice, because each message of another one takes a
+    hop more. So invocations stay at the node that has both them and a worker for them, and go elsewhere
+    when that worker is clearly the busier one.
+    """
+    best: Worker | None = None
+    most = 0
+    for worker in candidates:
+        free = worker.free if worker.entry_node else 2 * worker.free
+        if free > most:
+            best, most = worker, free
+    return best

@@ -18,7 +18,13 @@ from typing import Protocol
 
 import msgspec
 
-from ..peers.interface import PeerRefusedError, Peers, PeerStream, PeerUnavailableError
+from ..peers.interface import (
+    PeerRefusedError,
+    Peers,
+    PeerStream,
+    PeerUnavailableError,
+    UnreadableError,
+)
 from ..processor.loop import Processor
 from ..processor.router import Router
 from ..processor.workers import Workers
@@ -98,7 +104,10 @@ class Concurrency:
 
     async def serve(self, body: bytes, stream: PeerStream) -> None:
         """Serves a holder on another node, until it goes or its home partition is not led here."""
-        claim = decode_claim(body)
+        try:
+            claim = decode_claim(body)
+        except msgspec.MsgspecError as error:
+            raise UnreadableError(str(error)) from error
         owned = self._owned.get(claim.home)
         if owned is not None:
             await owned.serve(claim, stream)
@@ -157,7 +166,11 @@ class _Owned:
     async def _read(self, holder: Holder, stream: PeerStream) -> None:
         with contextlib.suppress(PeerUnavailableError):
             while (part := await stream.receive()) is not None:
-                self.owner.update(holder, decode_update(part))
+                try:
+                    update = decode_update(part)
+                except msgspec.MsgspecError as error:
+                    raise UnreadableError(str(error)) from error
+                self.owner.update(holder, update)
 
     def _limit(self, handler: str) -> int:
         known = self.processor.partition.handlers.get(handler)

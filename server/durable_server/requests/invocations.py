@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import difflib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
+from ..access.current import current
 from ..core import ids
 from ..core.limits import Limits
 from ..core.model import Handler, HandlerKind, Invocation, State
@@ -26,7 +27,17 @@ from ..core.records import (
     Resumed,
     Signalled,
 )
-from ..core.replies import Attached, Created, Done, Full, Mismatch, Missing, Refused, Reply
+from ..core.replies import (
+    Attached,
+    Created,
+    Done,
+    Full,
+    Mismatch,
+    Missing,
+    Refused,
+    Reply,
+    Unfit,
+)
 from ..core.restart import restart_id
 from ..processor.checks import HANDLER_NAME
 from ..processor.errors import (
@@ -36,13 +47,15 @@ from ..processor.errors import (
     InvalidStateError,
     InvocationNotFoundError,
     LimitReachedError,
+    RecordTooLargeError,
 )
+from ..processor.loop import Processor
 from ..processor.router import Router
-from ..processor.schema_check import SchemaCheck
+from ..processor.schema_check import check_signal
 from .proposals import Proposals
 from .reads import Reads
 
-_UNFINISHED = "scheduled, pending, running, suspended, backing_off, paused"
+UNFINISHED = "scheduled, pending, running, suspended, backing_off, paused"
 _FINISHED = "completed, failed, cancelled"
 _SIMILAR_NAMES = 10
 """How many names a request for an unknown handler gets as hints."""
@@ -85,7 +98,6 @@ class Invocations:
         self._reads = reads
         self._proposals = proposals
         self._limits = limits
-        self._schemas = SchemaCheck(router)
 
     # Start and result
 
@@ -99,7 +111,9 @@ class Invocations:
         processor = self._router.for_id(invocation_id)
         handler = self._router.handler(processor, new.handler)
         if handler is None:
-            raise _unknown_handler(new.handler, processor.partition.handlers)
+            handler = await self._router.find_handler(processor, new.handler)
+        if handler is None:
+            raise _unknown_handler(new.handler, processor)
         _check(new, handler)
         start_ms = processor.now_ms() + new.delay_ms if new.delay_ms else new.start_ms
         record = Invoked(
@@ -127,13 +141,24 @@ class Invocations:
             return reply.invocation, True
         return self._reads.find(invocation_id), True
 
-    def new_request_id(self, handler: str, key: str, partition_key: str) -> str:
+    def unknown_handler(self, name: str) -> InvalidFieldError | HandlerNotFoundError:
+        """Returns the error for a handler that does not exist for the caller.
+
+        Raises NotLeadingError.
+        """
+        return _unknown_handler(name, self._router.any())
+
+    def new_request_id(
+        self, handler: str, key: str, partition_key: str, elsewhere: Callable[[], Collection[int]]
+    ) -> str:
         """Returns a random request id for a new invocation.
 
         Unless a key decides about the partition, it leads to one of those that this process leads, each
-        with the same chance, if it leads any.
+        with the same chance. If it leads none, it leads to one of those that others lead, which
+        `elsewhere` returns.
         """
         count, led = self._router.count, {it.partition.index for it in self._router.all()}
+        led = led or {*elsewhere()}
         routing = key or partition_key
         request_id = secrets.token_hex(16)
         # No handler has a longer name, and the draws would hash it again and again.
@@ -161,7 +186,7 @@ class Invocations:
     async def pause(self, invocation_id: str, reason: Reason, wait: float) -> State:
         """Pauses an invocation. With a wait, returns when no step of it runs any more."""
         found = self._reads.find(invocation_id)
-        state = await self._change(PauseAsked(found.id, *reason), found.id, "pause", _UNFINISHED)
+        state = await self._change(PauseAsked(found.id, *reason), found.id, "pause", UNFINISHED)
         if wait > 0 and state is State.RUNNING:
             state = await self._paused(found.id, wait)
         return state
@@ -197,28 +222,42 @@ class Invocations:
         """Asks an invocation to end; with `force` it ends without a chance to compensate."""
         found = self._reads.find(invocation_id)
         record = CancelAsked(found.id, *reason, force)
-        return await self._change(record, found.id, "cancel", f"{_UNFINISHED}, cancelled")
+        return await self._change(record, found.id, "cancel", f"{UNFINISHED}, cancelled")
 
     async def restart(
-        self, invocation_id: str, request_id: str, from_index: int, value: bytes | None
+        self,
+        invocation_id: str,
+        request_id: str,
+        from_index: int,
+        value: bytes | None,
+        outcomes: tuple[tuple[int, bytes], ...],
+        *,
+        while_running: bool,
     ) -> str:
         """Starts an invocation like an old one; returns its id.
 
-        It keeps the journal before `from_index`; `value` is another input, None for the old one.
+        It keeps the journal before `from_index`, with other `outcomes` of entries by index; `value` is
+        another input, None for the old one.
         """
         found = self._reads.find(invocation_id)
-        most = max(found.recorded, default=-1) + 1
-        if not 0 <= from_index <= most:
-            problem = f"must be from 0 to {most}, the length of the journal"
-            raise InvalidFieldError("from_index", problem, value=from_index)
-        if value is not None and from_index:
-            raise InvalidFieldError(
-                "input", "a journal's beginning belongs to its input; leave one out"
+        limit = self._limits.journal_bytes
+        size = found.journal_bytes + sum(len(it) for _, it in outcomes)
+        if outcomes and size > limit:
+            problem = (
+                f"the journal would have {size} bytes, more than the limit journal_bytes ({limit})"
             )
+            raise InvalidFieldError("outcomes", problem, value=f"{size} bytes", limit=limit)
         new_id = restart_id(found.id, request_id or secrets.token_hex(16))
-        reply = await self._propose(Restarted(new_id, found.id, from_index, value), found.id)
+        record = Restarted(new_id, found.id, from_index, value, outcomes, while_running)
+        try:
+            reply = await self._propose(record, found.id)
+        except RecordTooLargeError as error:
+            limit = self._limits.batch_bytes
+            raise InvalidFieldError("outcomes", str(error), limit=limit) from error
         if isinstance(reply, Created | Attached):
             return reply.invocation.id
+        if isinstance(reply, Unfit):
+            raise InvalidFieldError(reply.field, reply.problem, value=reply.value)
         raise _error(reply, found.id, "restart", f"{_FINISHED}, paused")
 
     async def purge(self, invocation_id: str) -> None:
@@ -236,8 +275,10 @@ class Invocations:
     ) -> None:
         """Delivers a signal; `value` is the content type and data of its outcome, if it has one."""
         limit = self._limits.signals
-        if value is not None:
-            violation = self._schemas.signal(found.id, name, *value)
+        # One that is repeated has been taken, and another entry may wait now.
+        repeated = any(known == request_id for known, _ in found.requests)
+        if value is not None and not repeated:
+            violation = check_signal(self._router.for_id(found.id), found.id, name, *value)
             if violation is not None:
                 raise violation.as_error()
         record = Signalled(found.id, name, outcome, request_id, limit)
@@ -245,7 +286,7 @@ class Invocations:
         if isinstance(reply, Full):
             raise LimitReachedError("signals", limit, "that many wait in the invocation")
         if not isinstance(reply, Done):
-            raise _error(reply, found.id, "signal", _UNFINISHED)
+            raise _error(reply, found.id, "signal", UNFINISHED)
 
     async def _change(
         self, record: Record, invocation_id: str, operation: str, allowed: str
@@ -284,15 +325,15 @@ def _check(new: NewInvocation, handler: Handler) -> None:
         raise InvalidFieldError("key", f"{name} is a keyed handler; say which key it is for")
 
 
-def _unknown_handler(
-    name: str, handlers: Iterable[str]
-) -> InvalidFieldError | HandlerNotFoundError:
+def _unknown_handler(name: str, processor: Processor) -> InvalidFieldError | HandlerNotFoundError:
+    """Returns the error for a handler that does not exist; it hints at what the caller knows."""
     if not name:
         return InvalidFieldError("handler", "is empty; name the handler to invoke")
     if not HANDLER_NAME.fullmatch(name):
         problem = f"must match {HANDLER_NAME.pattern}"
         return InvalidFieldError("handler", problem, value=f"{len(name)} characters")
-    return HandlerNotFoundError(name, difflib.get_close_matches(name, handlers, _SIMILAR_NAMES))
+    known = filter(current().knows, processor.partition.handlers)
+    return HandlerNotFoundError(name, difflib.get_close_matches(name, known, _SIMILAR_NAMES))
 
 
 def _error(

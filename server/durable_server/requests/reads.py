@@ -1,7 +1,8 @@
 """The reads of clients: everything that is answered from the committed state, without a record.
 
 What belongs to an invocation is read from its own partition, except awakeables with an id of the user's
-own choice. Lists and counts are read from all partitions.
+own choice. Lists and counts are read from all partitions. They have only what belongs to handlers that
+the current caller may see.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ import heapq
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from ..access.access import Scope
+from ..access.current import current
 from ..core import ids
+from ..core.attempts import last_attempts
 from ..core.limits import Limits
-from ..core.model import Awakeable, EntryRow, Handler, Invocation, State
+from ..core.model import Awakeable, EndedAttempt, EntryRow, Handler, Invocation, State
+from ..processor.deliveries import state_of
 from ..processor.errors import InvalidFieldError, InvocationNotFoundError, JournalTooLargeError
 from ..processor.loop import Processor
 from ..processor.router import Router
@@ -22,6 +27,8 @@ from .page_merge import MergedPage, Place, merged_page, place_of
 
 _JOURNAL_OVERHEAD_BYTES = 16 * 1024 * 1024
 """How much a journal may exceed its limit and still be sent in one message of at most 64 MiB."""
+_SEES = (Scope.READ,)
+"""With this scope a caller sees a handler in lists and counts."""
 _PAGE_SIZE = 50
 """The size of a page unless the request names one."""
 
@@ -93,15 +100,34 @@ class Reads:
         """Returns the completion number of each entry of a journal, by index."""
         return self._router.for_id(found.id).store.completions(found.number)
 
+    def attempts(self, found: Invocation) -> list[EndedAttempt]:
+        """Returns the last attempts of an invocation, with the one that runs."""
+        return last_attempts(found, self._router.for_id(found.id).store.attempts(found.number))
+
     def awakeables(
         self, invocation_id: str, partitions: Collection[int] | None = None
     ) -> Iterable[Awakeable]:
         """Returns the awakeables of an invocation in some partitions by their creation time.
 
-        Those with an id of the user's own choice may be in any partition.
+        Those with an id of the user's own choice may be in any partition. One that only an earlier run
+        has waited for, and that has no outcome, is left out.
         """
-        lists = [it.store.awakeables(invocation_id) for it in self._processors(partitions)]
+        lists = [
+            [
+                it
+                for it in processor.store.awakeables(invocation_id)
+                if it.indexes or it.resolved_ms or it.revoked
+            ]
+            for processor in self._processors(partitions)
+        ]
         return heapq.merge(*lists, key=lambda it: (it.created_ms, it.id))
+
+    def waiting_for_build(self, found: Invocation) -> str:
+        """Returns the build without a worker that an invocation waits for; empty for none."""
+        processor = self._router.for_id(found.id)
+        # A list does not know whether it has a journal; what is pending is in memory too.
+        live = processor.partition.invocations.get(found.id, found)
+        return processor.dispatcher.waiting_for_build(live)
 
     def claimed_elsewhere(self, found: Invocation) -> Collection[int]:
         """Returns the partitions not led here that have awakeables of an invocation."""
@@ -112,6 +138,14 @@ class Reads:
     def state(self, found: Invocation) -> Mapping[str, bytes]:
         """Returns the state that an invocation reads and writes, by name."""
         return self._router.for_id(found.id).store.state(found.state_owner)
+
+    def attempt_state(self, found: Invocation) -> tuple[Mapping[str, bytes], bool]:
+        """Returns the state that a worker would get with an attempt, and whether it is all of it."""
+        return state_of(found, self._router.for_id(found.id).store, self._limits)
+
+    def now_ms(self, found: Invocation) -> int:
+        """Returns the time of the log of an invocation's partition."""
+        return self._router.for_id(found.id).now_ms()
 
     # Lists and counts
 
@@ -128,9 +162,8 @@ class Reads:
 
     def led(self, partitions: Iterable[int]) -> list[int]:
         """Returns those of some partitions that this process leads, and may answer for, now."""
-        if not self._router.holds():
-            return []
-        here = {it.partition.index for it in self._router.all()}
+        router = self._router
+        here = {it.partition.index for it in router.all() if router.answers(it)}
         return [it for it in partitions if it in here]
 
     def is_led(self, invocation_id: str) -> bool:
@@ -154,6 +187,9 @@ class Reads:
     ) -> MergedPage:
         """Returns a page of the invocations of some partitions, all of them led here."""
         stores = {it.partition.index: it.store for it in self._processors(partitions)}
+        if not current().everywhere(_SEES):
+            seen = {handler for handler, _, _ in self.counts(partitions)}
+            where = where._replace(handlers=tuple(sorted(seen)))
         return merged_page(stores, where, order, after, size)
 
     def place(self, found: Invocation, order: Order) -> Place:
@@ -166,13 +202,20 @@ class Reads:
         for processor in self._processors(partitions):
             for handler, state, count in processor.store.counts():
                 sums[handler, state] = sums.get((handler, state), 0) + count
+        if not current().everywhere(_SEES):
+            sums = {(name, state): count for (name, state), count in sums.items() if _sees(name)}
         return [(*pair, count) for pair, count in sorted(sums.items())]
 
     def handlers(
         self, after: str, size: int, partitions: Collection[int] | None = None
     ) -> tuple[list[HandlerCounts], bool]:
         """Returns handlers by name, with the counts of some partitions, and whether there are more."""
-        handlers = [it for it in self._router.any().store.handlers() if it[0].name > after]
+        known = {it[0].name: it for it in self._router.any().store.handlers()}
+        for processor in self._router.all():
+            # A partition that had no leader while a worker registered its handlers lacks them.
+            if not processor.partition.handlers.keys() <= known.keys():
+                known = {it[0].name: it for it in processor.store.handlers()} | known
+        handlers = [known[name] for name in sorted(known) if name > after and _sees(name)]
         counts = {(handler, state): count for handler, state, count in self.counts(partitions)}
         page = [
             HandlerCounts(
@@ -195,10 +238,15 @@ class Reads:
             else [it for it in found if it.partition.index in partitions]
         )
 
-    def workers(self) -> list[Worker]:
-        """Returns the connected workers, the first connected first."""
+    def workers(self) -> list[tuple[Worker, list[str]]]:
+        """Returns the connected workers, the first connected first, with the names of their handlers.
+
+        A worker without a handler that the caller may see is left out.
+        """
         connected = [it for it in self._workers if it.outbound is not None]
-        return sorted(connected, key=lambda worker: worker.connected_ms)
+        found = [(it, [name for name in it.handlers if _sees(name)]) for it in connected]
+        seen = [pair for pair in found if pair[1] or current().everywhere(_SEES)]
+        return sorted(seen, key=lambda pair: pair[0].connected_ms)
 
     def relayed_workers(self) -> list[str]:
         """Returns the ids of the workers that another node relays to this one."""
@@ -218,3 +266,7 @@ class Reads:
             processor.now_ms(),
             self.partition_count,
         )
+
+
+def _sees(handler: str) -> bool:
+    return current().may(_SEES, handler)

@@ -17,7 +17,7 @@ from durable_proto.node_v1 import parts_pb2
 from durable_proto.v1 import control_pb2
 
 from ..peers.interface import Answer, PeerRefusedError, PeerStream, PeerUnavailableError, Serve
-from .control import ControlService
+from .control import FIND_OWNER, ControlService
 from .forwarding import METHODS
 from .refusal import Method, answerable
 
@@ -31,6 +31,8 @@ class ControlMethods:
         self.calls: Mapping[str, Answer] = {
             **{name: _call(service, name, method) for name, method in METHODS.items()},
             **service.parts.calls(),
+            "DrainNode": _call(service, "DrainNode", ControlService.drain_here),
+            FIND_OWNER: _call(service, "ResolveAwakeable", ControlService.find_owner),
         }
         self.streams: Mapping[str, Serve] = {"WatchInvocation": self._watch}
         self._service = service

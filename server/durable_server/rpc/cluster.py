@@ -6,20 +6,23 @@ that is no cluster answers as its only node.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from durable_proto.v1 import control_pb2
 
 from .. import __version__
-from .topology import Topology
+from .topology import Node, Topology
 
 
 class ClusterFacts(NamedTuple):
     """What does not change while a control plane runs."""
 
     system_id: str = ""
-    format_level: int = 0
+    format_level: Callable[[], int] = int
+    """Returns the format level of the system."""
+    readable_level: int = 0
+    """The newest format level that this control plane can read."""
     standbys: int = 0
     """How many followers each partition has if there are enough nodes."""
 
@@ -36,7 +39,12 @@ def of_one_node(
     `leads` has the epoch and the last sequence of the log of each partition.
     """
     found = _empty(facts, "", partition_count)
-    found.nodes.add(address=address, version=__version__, led_partitions=sorted(leads))
+    found.nodes.add(
+        address=address,
+        version=__version__,
+        led_partitions=sorted(leads),
+        format_level=facts.readable_level,
+    )
     for partition in found.partitions:
         if partition.partition in leads:
             partition.has_leader = True
@@ -64,15 +72,23 @@ def of_topology(
                 lag = max(0, partition.position - position)
                 partition.followers.add(node=node.name, position=position, lag=lag)
     for node in nodes:
-        found.nodes.add(
-            name=node.name,
-            address=node.address,
-            version=node.version,
-            draining=node.draining,
-            led_partitions=led.get(node.name, ()),
-            followed_count=len(node.follows),
-        )
+        found.nodes.append(describe(node, led.get(node.name, ())))
     return found
+
+
+def describe(node: Node, led: Iterable[int]) -> control_pb2.ClusterNode:
+    """Returns a node with the partitions that it leads, as clients see it."""
+    return control_pb2.ClusterNode(
+        name=node.name,
+        address=node.address,
+        http_address=node.http_address,
+        version=node.version,
+        draining=node.draining,
+        stopping=node.stopping,
+        led_partitions=led,
+        followed_count=len(node.follows),
+        format_level=node.format_level,
+    )
 
 
 def _empty(
@@ -80,7 +96,7 @@ def _empty(
 ) -> control_pb2.GetClusterResponse:
     return control_pb2.GetClusterResponse(
         system_id=facts.system_id,
-        format_level=facts.format_level,
+        format_level=facts.format_level(),
         standby_count=facts.standbys,
         answering_node=own_name,
         partitions=[

@@ -9,29 +9,37 @@ control.proto are the specification.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import grpc
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc
 
 from .. import __version__
+from ..access.access import EVERYTHING, Scope
+from ..access.current import acting_as, current
 from ..core.model import Invocation
 from ..core.states import FINAL
 from ..metrics.rpc_tally import RpcTally
 from ..peers.interface import Peers
-from ..processor.errors import RequestError
+from ..processor.errors import InvocationNotFoundError, RequestError
 from ..requests.build import Requests
 from ..requests.invocations import NewInvocation
 from . import convert
+from .audited import Auditor, audited
+from .authorized import authorized, shows_journal
 from .cluster import NO_FACTS, ClusterFacts, of_one_node, of_topology
-from .forwarding import TAKEOVER_SECONDS, Forwarding, forwarded
+from .deployments import Builds
+from .draining import Draining, no_cluster
+from .export import exported
+from .forwarding import METHODS, TAKEOVER_SECONDS, Forwarding, forwarded
 from .gathering import SEARCH_SECONDS, Gathering
 from .listing import Listing
 from .object_state import ObjectStates
 from .parts import Parts
+from .patches import PatchLists
 from .protocol import PROTOCOL_VERSION
 from .refusal import Refusal, abort, answers, invalid
 from .steering import Steering
@@ -40,6 +48,8 @@ from .tracing import find_tracing, traced
 from .watching import Watch
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+FIND_OWNER: Final = "FindOwner"
+"""The method with which nodes ask each other to which invocation an awakeable belongs."""
 
 
 class ClusterLinks(NamedTuple):
@@ -49,6 +59,8 @@ class ClusterLinks(NamedTuple):
     peers: Peers
     listen_led: Listen
     """Hears when this node leads other partitions than before."""
+    set_drained: Callable[[bool], None]
+    """Makes this node lead nothing, or its share again."""
     takeover_seconds: float = TAKEOVER_SECONDS
     """How long requests wait for a leader."""
     search_seconds: float = SEARCH_SECONDS
@@ -67,13 +79,19 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
     ) -> None:
         self.tally = tally
         self.tracing = find_tracing()
+        self.authorization = requests.authorization
+        self.auditor: Auditor | None = None
+        """Who notes the calls that change something, if an audit is kept."""
         self.address = ""
         """Where this process serves clients, once that is known."""
         self.listing = Listing(requests.reads, requests.limits)
-        self.parts = Parts(requests.reads, self.listing)
+        self.builds = Builds(requests, self.listing)
+        self.patches = PatchLists(requests)
+        self.parts = Parts(requests.reads, self.listing, self.builds, self.patches)
         """What this node answers to others about its partitions."""
         self.forwarding: Forwarding | None = None
         self._gathering: Gathering | None = None
+        self._draining: Draining | None = None
         self._limits = requests.limits
         self._facts = facts
         self._cluster = cluster
@@ -95,15 +113,23 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
                 requests.reads.partition_count,
                 search_seconds=cluster.search_seconds,
             )
+            self._draining = Draining(
+                *(topology, peers, changes, cluster.set_drained),
+                requests.limits,
+            )
 
     def close(self) -> None:
         """Ends what waits for other nodes, because this process stops."""
         if self.forwarding is not None:
             self.forwarding.close()
+        if self._draining is not None:
+            self._draining.close()
 
     @answers
+    @audited
     @traced
     @forwarded
+    @authorized
     async def Invoke(
         self, request: control_pb2.InvokeRequest, context: Context
     ) -> control_pb2.InvokeResponse:
@@ -114,6 +140,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
 
     @answers
     @forwarded
+    @authorized
     async def GetResult(
         self, request: control_pb2.GetResultRequest, context: Context
     ) -> control_pb2.GetResultResponse:
@@ -126,24 +153,28 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             response.outcome.MergeFromString(found.outcome)
         elif found.failure is not None:
             response.last_failure.MergeFromString(found.failure.data)
-        if request.include_journal:
+        if shows_journal(request, found.handler):
             for row in self._reads.journal(found):
                 convert.entry(row, response.journal.add())
         return response
 
     @answers
     @forwarded
+    @authorized
     async def GetInvocation(
         self, request: control_pb2.GetInvocationRequest, context: Context
     ) -> control_pb2.GetInvocationResponse:
         """Returns one invocation; see control.proto."""
         found = self._reads.find(request.invocation_id)
         message = convert.invocation(found)
+        message.waiting_for_build = self._reads.waiting_for_build(found)
         if request.include_journal:
             reads = self._reads
             for row in reads.journal(found):
                 convert.entry(row, message.journal.add())
             convert.failing_steps(found, message)
+            for attempt in reads.attempts(found):
+                convert.attempt(attempt, message.attempts.add())
             message.awakeables.extend(convert.awakeable(it) for it in reads.awakeables(found.id))
             for name, value in reads.state(found).items():
                 message.workflow_state[name].MergeFromString(value)
@@ -177,6 +208,9 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         `known` are the journal entries that the client has: completion numbers by index. Raises
         NotLeadingError or ProcessorEndedError when the partition is not led here any more.
         """
+        access = current()
+        if access is not EVERYTHING:
+            self.authorization.invocation(access, (Scope.READ,), request.invocation_id)
         changed = asyncio.Event()
         watched = self._proposals.watch(request.invocation_id, changed)
         ends = [watched.end]
@@ -203,6 +237,52 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         finally:
             for end in ends:
                 end()
+
+    def awakeable_of(self, request: Any) -> str:
+        """Returns the awakeable that a request is about; see `authorized`."""
+        return self._steering.awakeable_of(request)
+
+    async def handler_of(self, invocation_id: str) -> str:
+        """Returns the handler of an invocation, wherever it is led; see `authorized`.
+
+        Raises InvocationNotFoundError, and other RequestErrors and Refusals.
+        """
+        if self.forwarding is None:
+            return self._reads.find(invocation_id).handler
+        request = control_pb2.GetInvocationRequest(invocation_id=invocation_id)
+
+        def here(request: control_pb2.GetInvocationRequest) -> Awaitable[Any]:
+            return METHODS["GetInvocation"](self, request, None)
+
+        try:
+            with acting_as(EVERYTHING):
+                found = await self.forwarding.answer(
+                    "GetInvocation", request, here, control_pb2.GetInvocationResponse
+                )
+        except Refusal as error:
+            if error.reason == "INVOCATION_NOT_FOUND":
+                raise InvocationNotFoundError(invocation_id) from None
+            raise
+        handler: str = found.invocation.handler
+        return handler
+
+    async def owner_of(self, awakeable_id: str) -> str:
+        """Returns the invocation to which an awakeable belongs; see `authorized`."""
+        if self.forwarding is None:
+            return self.authorization.owner(awakeable_id)
+        request = control_pb2.ResolveAwakeableRequest(awakeable_id=awakeable_id)
+        found = await self.forwarding.answer(
+            FIND_OWNER, request, self.find_owner, control_pb2.ResolveAwakeableResponse
+        )
+        owner: str = found.invocation_id
+        return owner
+
+    async def find_owner(
+        self, request: control_pb2.ResolveAwakeableRequest, context: None = None
+    ) -> control_pb2.ResolveAwakeableResponse:
+        """Returns the invocation to which an awakeable that is led here belongs."""
+        owner = self.authorization.owner(request.awakeable_id)
+        return control_pb2.ResolveAwakeableResponse(invocation_id=owner)
 
     @answers
     async def Query(
@@ -241,7 +321,77 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return self.listing.workers()
 
     @answers
+    async def ListDeployments(
+        self, request: control_pb2.ListDeploymentsRequest, context: Context
+    ) -> control_pb2.ListDeploymentsResponse:
+        """Lists builds and routes; see control.proto."""
+        if self._gathering is not None:
+            return await self._gathering.deployments()
+        return self.builds.all()
+
+    @answers
+    @audited
     @forwarded
+    @authorized
+    async def PromoteBuild(
+        self, request: control_pb2.PromoteBuildRequest, context: Context
+    ) -> control_pb2.PromoteBuildResponse:
+        """Makes a build the current one; see control.proto."""
+        return await self.builds.promote(request)
+
+    @answers
+    @audited
+    @forwarded
+    @authorized
+    async def RollBackBuild(
+        self, request: control_pb2.RollBackBuildRequest, context: Context
+    ) -> control_pb2.RollBackBuildResponse:
+        """Takes a promotion back; see control.proto."""
+        return await self.builds.roll_back(request)
+
+    @answers
+    @audited
+    @forwarded
+    @authorized
+    async def DrainBuild(
+        self, request: control_pb2.DrainBuildRequest, context: Context
+    ) -> control_pb2.DrainBuildResponse:
+        """Gives a build no new invocations; see control.proto."""
+        return await self.builds.drain(request)
+
+    @answers
+    async def ListPatches(
+        self, request: control_pb2.ListPatchesRequest, context: Context
+    ) -> control_pb2.ListPatchesResponse:
+        """Lists the patches in journals; see control.proto."""
+        if self._gathering is not None:
+            self.patches.check(request)
+            return await self._gathering.patches(request)
+        return self.patches.all(request)
+
+    @answers
+    @audited
+    @forwarded
+    @authorized
+    async def Repin(
+        self, request: control_pb2.RepinRequest, context: Context
+    ) -> control_pb2.RepinResponse:
+        """Moves an invocation to another build; see control.proto."""
+        return await self.builds.repin(request)
+
+    @answers
+    @forwarded
+    @authorized
+    async def ExportInvocation(
+        self, request: control_pb2.ExportInvocationRequest, context: Context
+    ) -> control_pb2.ExportInvocationResponse:
+        """Returns an invocation that can be replayed elsewhere; see control.proto."""
+        return exported(self._reads, self._reads.find(request.invocation_id))
+
+    @answers
+    @audited
+    @forwarded
+    @authorized
     async def Pause(
         self, request: control_pb2.PauseRequest, context: Context
     ) -> control_pb2.PauseResponse:
@@ -249,7 +399,9 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.pause(request)
 
     @answers
+    @audited
     @forwarded
+    @authorized
     async def Resume(
         self, request: control_pb2.ResumeRequest, context: Context
     ) -> control_pb2.ResumeResponse:
@@ -257,7 +409,9 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.resume(request)
 
     @answers
+    @audited
     @forwarded
+    @authorized
     async def Cancel(
         self, request: control_pb2.CancelRequest, context: Context
     ) -> control_pb2.CancelResponse:
@@ -265,7 +419,9 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.cancel(request)
 
     @answers
+    @audited
     @forwarded
+    @authorized
     async def Restart(
         self, request: control_pb2.RestartRequest, context: Context
     ) -> control_pb2.RestartResponse:
@@ -273,7 +429,9 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.restart(request)
 
     @answers
+    @audited
     @forwarded
+    @authorized
     async def Purge(
         self, request: control_pb2.PurgeRequest, context: Context
     ) -> control_pb2.PurgeResponse:
@@ -281,7 +439,9 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.purge(request)
 
     @answers
+    @audited
     @forwarded
+    @authorized
     async def Signal(
         self, request: control_pb2.SignalRequest, context: Context
     ) -> control_pb2.SignalResponse:
@@ -289,7 +449,9 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.signal(request)
 
     @answers
+    @audited
     @forwarded
+    @authorized
     async def ResolveAwakeable(
         self, request: control_pb2.ResolveAwakeableRequest, context: Context
     ) -> control_pb2.ResolveAwakeableResponse:
@@ -297,6 +459,8 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.resolve(request)
 
     @answers
+    @audited
+    @authorized
     async def CreateWebhook(
         self, request: control_pb2.CreateWebhookRequest, context: Context
     ) -> control_pb2.CreateWebhookResponse:
@@ -304,7 +468,18 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.create_webhook(request)
 
     @answers
+    @audited
     @forwarded
+    @authorized
+    async def RevokeWebhook(
+        self, request: control_pb2.RevokeWebhookRequest, context: Context
+    ) -> control_pb2.RevokeWebhookResponse:
+        """Revokes one webhook or all of an awakeable; see control.proto."""
+        return await self._steering.revoke_webhook(request)
+
+    @answers
+    @forwarded
+    @authorized
     async def GetState(
         self, request: control_pb2.GetStateRequest, context: Context
     ) -> control_pb2.GetStateResponse:
@@ -312,7 +487,9 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return self._states.get(request)
 
     @answers
+    @audited
     @forwarded
+    @authorized
     async def SetState(
         self, request: control_pb2.SetStateRequest, context: Context
     ) -> control_pb2.SetStateResponse:
@@ -346,6 +523,23 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         if self._cluster is not None:
             return of_topology(self._facts, count, self._cluster.topology)
         return of_one_node(self._facts, count, self.address, self._reads.leads())
+
+    @answers
+    @audited
+    async def DrainNode(
+        self, request: control_pb2.DrainNodeRequest, context: Context
+    ) -> control_pb2.DrainNodeResponse:
+        """Makes a node lead nothing, or its share again; see control.proto."""
+        if self._draining is None:
+            raise no_cluster(request.node)
+        return await self._draining.answer(request)
+
+    async def drain_here(
+        self, request: control_pb2.DrainNodeRequest, context: None
+    ) -> control_pb2.DrainNodeResponse:
+        """Executes a DrainNode that names this node, for another one."""
+        assert self._draining is not None
+        return await self._draining.here(request)
 
     # Parts
 
@@ -396,7 +590,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         )
         if found.outcome is not None:
             response.outcome.MergeFromString(found.outcome)
-            if request.include_journal:
+            if shows_journal(request, found.handler):
                 for row in self._reads.journal(found):
                     convert.entry(row, response.journal.add())
         return response

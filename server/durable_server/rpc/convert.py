@@ -14,10 +14,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
+from ..core.entry_kinds import KINDS
 from ..core.limits import SPAN_SECONDS, Limits
 from ..core.model import (
     DEFAULT_RETENTION_MS,
     Awakeable,
+    EndedAttempt,
     EntryRow,
     Failure,
     Handler,
@@ -28,6 +30,7 @@ from ..core.model import (
 )
 from ..core.states import FINAL
 from ..processor.checks import HANDLER_NAME, text_bytes, too_long
+from ..requests.invocations import Reason
 from .refusal import invalid, payload_too_large
 
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
@@ -35,6 +38,7 @@ _FAILURE_BYTES = 64 * 1024
 """The largest failure that is kept as an invocation's last one. The failure of an outcome is kept
 whole, up to the limit `payload_bytes`."""
 _DEFAULT_RETRY = RetryPolicy()
+_VERSIONINGS = invocation_pb2.Versioning.values()
 
 
 def word(state: State) -> str:
@@ -94,6 +98,15 @@ def check_text(field: str, text: str, limit: int, limit_name: str) -> str:
             limit=limit,
         )
     return text
+
+
+def reason(text: str, identity: str, request_id: str, limits: Limits) -> Reason:
+    """Returns why and by whom something is changed, if each text is within its limit."""
+    return Reason(
+        check_text("reason", text, limits.text_bytes, "text_bytes"),
+        check_text("identity", identity, limits.text_bytes, "text_bytes"),
+        check_text("request_id", request_id, limits.id_bytes, "id_bytes"),
+    )
 
 
 def payload_bytes(field: str, payload: payload_pb2.Payload, limit: int) -> bytes:
@@ -164,6 +177,12 @@ def handler(spec: invocation_pb2.HandlerSpec, limits: Limits) -> Handler:
     timeout = from_duration("handlers.timeout", spec.timeout)
     if spec.max_concurrent < 0:
         raise invalid("handlers.max_concurrent", "must not be negative", value=spec.max_concurrent)
+    if spec.versioning not in _VERSIONINGS:
+        raise invalid(
+            "handlers.versioning",
+            f"{spec.name} has one that is not known: give AUTO or PINNED",
+            value=spec.versioning,
+        )
     kind = spec.kind or HandlerKind.WORKFLOW
     if kind != HandlerKind.WORKFLOW and "." not in spec.name:
         raise invalid("handlers.name", f"{spec.name!r} is of an object: it must be object.handler")
@@ -178,6 +197,7 @@ def handler(spec: invocation_pb2.HandlerSpec, limits: Limits) -> Handler:
         description=spec.description,
         timeout_ms=timeout,
         max_concurrent=spec.max_concurrent,
+        pinned=spec.versioning == invocation_pb2.VERSIONING_PINNED,
     )
 
 
@@ -228,6 +248,9 @@ def handler_spec(it: Handler) -> invocation_pb2.HandlerSpec:
         output_schema=it.output_schema,
         description=it.description,
         max_concurrent=it.max_concurrent,
+        versioning=invocation_pb2.VERSIONING_PINNED
+        if it.pinned
+        else invocation_pb2.VERSIONING_AUTO,
     )
     if it.timeout_ms:
         spec.timeout.CopyFrom(duration(it.timeout_ms))
@@ -243,7 +266,10 @@ def entry(row: EntryRow, into: invocation_pb2.JournalEntry) -> None:
     into.name = row.name
     into.completion_number = max(row.completion, 0)
     into.attempt = row.attempt
-    into.target_invocation_id = row.target
+    if KINDS[row.kind].names_build:
+        into.build_id = row.target
+    else:
+        into.target_invocation_id = row.target
     into.failed_try_count = row.failed_tries
     if row.argument is not None:
         into.argument.MergeFromString(row.argument)
@@ -274,6 +300,22 @@ def failing_steps(it: Invocation, into: invocation_pb2.Invocation) -> None:
             message.last_failure_time.CopyFrom(timestamp(step.last_ms))
         if step.failure is not None:
             message.last_failure.MergeFromString(step.failure.data)
+
+
+def attempt(it: EndedAttempt, into: invocation_pb2.InvocationAttempt) -> None:
+    """Writes an attempt into a message."""
+    into.attempt = it.attempt
+    into.worker_id = it.worker_id
+    into.build_id = it.build_id
+    into.version = it.version
+    into.run = it.run
+    into.end = cast("invocation_pb2.AttemptEnd", it.end)
+    into.start_time.CopyFrom(timestamp(it.started_ms))
+    if it.ended_ms:
+        into.end_time.CopyFrom(timestamp(it.ended_ms))
+    if it.failure_type or it.failure_message:
+        into.failure.type = it.failure_type
+        into.failure.message = it.failure_message
 
 
 def cancel_requested(it: Invocation, into: worker_pb2.CancelRequested) -> None:
@@ -323,10 +365,16 @@ def invocation(it: Invocation, *, whole: bool = True) -> invocation_pb2.Invocati
         service=it.service,
         partition_key=it.partition_key,
         idempotency_key=it.idempotency_key,
-        worker_id=it.worker_id,
+        worker_id=it.last_worker_id,
         version=it.version,
         parent_invocation_id=it.parent,
         priority=it.priority,
+        build_id=it.build,
+        pinned=it.pinned,
+        run=it.run,
+        first_index=it.first_index,
+        source_invocation_id=it.source,
+        source_index=it.source_index,
     )
     if whole:
         message.headers.update(it.headers)

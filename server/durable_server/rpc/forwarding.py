@@ -11,8 +11,6 @@ Rules:
 - A request may be tried more than once although an earlier try had its effect, because a link may break
   before the answer. So each request that can have a request id gets one before its first try. A Purge
   has none; if the invocation is not found after a try with an unknown outcome, it is purged.
-- A SetState has none either. A second try writes the same values again, as a client's own second try
-  would.
 - `wait_timeout` counts from the arrival at the first node, over all tries.
 - At most `admission` requests wait for a leader at a time, because nothing else bounds them.
 - A try at a node that does not lead the partition any more is given up after a moment, in which an
@@ -27,7 +25,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any, Final, Protocol, TypeVar
 
@@ -64,9 +62,9 @@ WatchHere = Callable[
     AsyncGenerator[control_pb2.WatchInvocationResponse, None],
 ]
 """A watch as this node executes it; takes the journal entries that the client has."""
-NewRequestId = Callable[[str, str, str], str]
+NewRequestId = Callable[[str, str, str, Callable[[], Collection[int]]], str]
 """Returns a new request id for an Invoke by its handler, key and partition key. With it this node can
-execute the Invoke, if that is possible.
+execute the Invoke, if that is possible. The last argument returns the partitions that others lead.
 """
 
 
@@ -120,9 +118,15 @@ class Forwarding:
         self._wait_limit = limits.wait_seconds
         self._admission = limits.admission
         self._takeover_seconds = takeover_seconds
-        self._closed = False
-        self._waiting = 0
+        self.tries = dict.fromkeys(("answered", "refused", "moved", "unreachable"), 0)
+        """How many requests were sent to another node, by what came of it: an answer, an error for the
+        client, that the node leads the partition no more, or nothing.
+        """
+        self.given_up = 0
+        """How many requests have ended because no leader was found."""
+        self.waiting = 0
         """How many requests wait for their next try."""
+        self._closed = False
         self._tries: dict[asyncio.Timeout, tuple[int, str]] = {}
         """The partition and the node of each try that is under way at another node."""
         self._end = topology.listen(self._moved)
@@ -169,7 +173,9 @@ class Forwarding:
         node = self._leader_elsewhere(partition)
         with self._failures(node, partition):
             call = self._peers.call(node.name, name, request.SerializeToString(), None)
-            return answer_type.FromString(await self._while_leading(call, node, partition))
+            answer = answer_type.FromString(await self._while_leading(call, node, partition))
+        self.tries["answered"] += 1
+        return answer
 
     async def watch(
         self, request: control_pb2.WatchInvocationRequest, here: WatchHere
@@ -213,6 +219,7 @@ class Forwarding:
                 with self._failures(node, partition):
                     data = await self._while_leading(stream.receive(), node, partition)
                 if data is None:
+                    self.tries["answered"] += 1
                     return
                 yield control_pb2.WatchInvocationResponse.FromString(data)
                 # The client has taken it. One that does not read costs this one message.
@@ -253,6 +260,7 @@ class Forwarding:
         try:
             yield
         except PeerUnavailableError:
+            self.tries["unreachable"] += 1
             what = f"partition {partition}" if partition >= 0 else "partitions"
             raise _FailedTryError(
                 f"node {node.name} at {node.address} leads {what} and cannot be reached from node"
@@ -264,7 +272,9 @@ class Forwarding:
             refused = Refusal.of_status(error.status)
             phase = refused.metadata.get("phase")
             if refused.reason != "UNAVAILABLE" or phase not in ("not_leading", "ended"):
+                self.tries["refused"] += 1
                 raise refused from None
+            self.tries["moved"] += 1
             raise _FailedTryError(
                 f"node {node.name} at {node.address} does not lead partition {partition} any more",
                 leader=claim,
@@ -308,16 +318,17 @@ class Forwarding:
             raise unavailable("ended", f"node {self._topology.name} stops, and {failed}")
         pause = patience.pause(failed.leader)
         if pause is None:
+            self.given_up += 1
             raise unavailable("no_leader", str(failed))
-        if self._waiting >= self._admission:
+        if self.waiting >= self._admission:
             raise LimitReachedError(
                 "admission", self._admission, "that many requests wait for a leader already"
             )
-        self._waiting += 1
+        self.waiting += 1
         try:
             await self._changes.wait(pause)
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
         patience.resume()
 
     def _add_request_id(self, name: str, request: Any) -> bool:
@@ -330,9 +341,13 @@ class Forwarding:
         if request.idempotency_key:
             return False
         request.request_id = self._new_request_id(
-            request.handler, request.key, request.partition_key
+            request.handler, request.key, request.partition_key, self._led
         )
         return True
+
+    def _led(self) -> Collection[int]:
+        """Returns the partitions that have a leader."""
+        return {partition for it in self._topology.live.values() for partition in it.leads}
 
 
 class _FailedTryError(Exception):

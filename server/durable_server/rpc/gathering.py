@@ -12,7 +12,7 @@ more would follow.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -21,6 +21,8 @@ from durable_proto.v1 import control_pb2, invocation_pb2
 
 from ..peers.interface import PeerRefusedError, Peers, PeerUnavailableError
 from ..requests.page_merge import Part, Place, joined
+from . import patches
+from .deployments import merged
 from .listing import Listing
 from .parts import Parts, place_message
 from .refusal import Refusal
@@ -106,8 +108,34 @@ class Gathering:
         names = [it for it in self._topology.live if it != self._topology.name]
         calls = [self._call(it, "ListWorkersPart", b"") for it in names]
         answers = await asyncio.gather(*calls)
-        parts = [parts_pb2.WorkersPart.FromString(it) for it in answers if it is not None]
-        return all_workers([self._parts.workers(), *parts])
+        parts = {self._topology.name: self._parts.workers()}
+        for name, answer in zip(names, answers, strict=True):
+            if answer is not None:
+                parts[name] = parts_pb2.WorkersPart.FromString(answer)
+        return all_workers(parts)
+
+    async def deployments(self) -> control_pb2.ListDeploymentsResponse:
+        """Returns the builds and routes."""
+        (found, missing), workers = await asyncio.gather(
+            self._ask("ListDeploymentsPart", parts_pb2.PartRequest(), self._all), self.workers()
+        )
+        parts = [control_pb2.ListDeploymentsResponse.FromString(it.response) for it in found]
+        return merged(parts, workers, missing)
+
+    async def patches(
+        self, request: control_pb2.ListPatchesRequest
+    ) -> control_pb2.ListPatchesResponse:
+        """Returns the patches in journals."""
+        asked = parts_pb2.PartRequest(request=request.SerializeToString())
+        parts, missing = await self._ask("ListPatchesPart", asked, self._all)
+        response = patches.merged(_patches_part(it) for it in parts)
+        if response.patches:
+            asked = parts_pb2.PartRequest(request=response.SerializeToString())
+            parts, others = await self._ask("UnappliedPatchesPart", asked, self._all)
+            patches.add_unapplied(response, map(_patches_part, parts))
+            missing = sorted({*missing, *others})
+        response.missing_partitions.extend(missing)
+        return response
 
     async def server(self, response: control_pb2.GetServerInfoResponse) -> None:
         """Fills in the facts about the leaders: epoch and times of partition 0, appends of all.
@@ -216,6 +244,10 @@ def _query_part(part: parts_pb2.PartResponse) -> Part[invocation_pb2.Invocation]
     return Part(list(zip(places, sizes, listed, strict=True)), part.more)
 
 
+def _patches_part(part: parts_pb2.PartResponse) -> control_pb2.ListPatchesResponse:
+    return control_pb2.ListPatchesResponse.FromString(part.response)
+
+
 def sum_of_counts(
     parts: Iterable[control_pb2.GetStatsResponse],
 ) -> control_pb2.GetStatsResponse:
@@ -252,20 +284,23 @@ def union_of_handlers(
     return [found[it] for it in names[:size]], more
 
 
-def all_workers(parts: Iterable[parts_pb2.WorkersPart]) -> control_pb2.ListWorkersResponse:
-    """Returns the workers of all nodes by connect time, each once.
+def all_workers(
+    parts: Mapping[str, parts_pb2.WorkersPart],
+) -> control_pb2.ListWorkersResponse:
+    """Returns the workers of all nodes, whose answers are by name, by connect time, each once.
 
     A worker is described by the node that it has dialled. By way of that one it has sessions with other
     nodes as well, each of which has a share of its slots and holds attempts in them.
     """
     found: dict[str, control_pb2.WorkerInfo] = {}
     sums: dict[str, tuple[int, int]] = {}
-    for part in parts:
+    for node, part in parts.items():
         relayed = set(part.relayed_ids)
         for it in control_pb2.ListWorkersResponse.FromString(part.response).workers:
             slots, running = sums.get(it.worker_id, (0, 0))
             sums[it.worker_id] = slots + it.slot_count, running + it.running_count
             if it.worker_id not in relayed:
+                it.node = node
                 found[it.worker_id] = it
     for worker_id, it in found.items():
         it.slot_count, it.running_count = sums[worker_id]

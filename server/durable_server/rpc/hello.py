@@ -8,7 +8,7 @@ from ..core.limits import Limits
 from ..sessions.sessions import Hello, Sessions
 from . import convert
 from .protocol import PROTOCOL_VERSION
-from .refusal import protocol_violation
+from .refusal import invalid, protocol_violation
 
 
 def read_hello(message: worker_pb2.Hello, sessions: Sessions, limits: Limits) -> Hello:
@@ -19,13 +19,23 @@ def read_hello(message: worker_pb2.Hello, sessions: Sessions, limits: Limits) ->
             f"this control plane speaks {PROTOCOL_VERSION}"
         )
     sessions.check(message.worker_id, message.slot_count, len(message.handlers))
+    sessions.check_permitted(message.worker_id, (it.name for it in message.handlers))
     convert.check_text("identity", message.identity, limits.id_bytes, "id_bytes")
     convert.check_text("build_id", message.build_id, limits.id_bytes, "id_bytes")
+    handlers = [convert.handler(spec, limits) for spec in message.handlers]
+    pinned = next((it.name for it in handlers if it.pinned), None)
+    if pinned is not None and not message.build_id:
+        raise invalid(
+            "build_id",
+            f"the handler {pinned!r} is pinned, so the worker must say which build it runs:"
+            " set a build id, or let the handler be auto",
+        )
     return Hello(
         message.worker_id,
         message.identity,
         message.build_id,
         message.slot_count,
-        [convert.handler(spec, limits) for spec in message.handlers],
+        handlers,
         {it.invocation_id: it.attempt for it in message.resumed},
+        message.session_number,
     )

@@ -7,26 +7,24 @@ list and not a count, so items that are added or removed between two requests do
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from durable_proto.v1 import control_pb2, invocation_pb2
 
+from ..access.access import EVERYTHING
+from ..access.current import current
 from ..core.limits import Limits
 from ..core.model import State
 from ..requests.page_merge import Place
 from ..requests.reads import Reads
 from ..store.interface import Filter, Order, Sort
 from . import convert
+from .page_tokens import numbers_of, open_token, page_token
 from .refusal import invalid
 
 _TEXT_CHARACTERS = 3
 """The shortest text to look for: the index has trigrams, so a shorter one would read all failures."""
-_DIGITS = 18
-"""The longest number in a token: it always fits into 64 bits."""
 _HANDLERS = "handlers"
 """What the page tokens of handlers are bound to."""
 
@@ -79,7 +77,7 @@ class Listing:
         limit = self._limits.id_bytes
         for field in (
             *("handler", "key", "service", "failure_text"),
-            "parent_invocation_id",
+            *("parent_invocation_id", "pinned_build_id"),
         ):
             convert.check_text(field, getattr(request, field), limit, "id_bytes")
         if 0 < len(request.failure_text) < _TEXT_CHARACTERS:
@@ -97,14 +95,18 @@ class Listing:
             created_max_ms=convert.from_timestamp("create_time_max", request.create_time_max),
             failure_text=request.failure_text,
             parent=request.parent_invocation_id,
+            pinned_build=request.pinned_build_id,
         )
         order = _order(request)
         # A place is one among this number of partitions.
         binding = f"{where!r}{order!r}{self._reads.partition_count}"
+        if (access := current()) != EVERYTHING:
+            # What one caller sees is no place in the list of another one.
+            binding += f"{access.namespace!r}{[*map(str, access.grants)]}"
         return ListQuery(
             where,
             order,
-            _place(_open_token(request.page_token, binding)),
+            _place(open_token(request.page_token, binding)),
             self._reads.page_size(request.page_size),
             self._reads.partitions_of(where),
             binding,
@@ -116,6 +118,7 @@ class Listing:
         messages: list[invocation_pb2.Invocation] = []
         for found in listed.invocations:
             message = convert.invocation(found, whole=False)
+            message.waiting_for_build = self._reads.waiting_for_build(found)
             message.journal_length = listed.lengths.get(found.id, 0)
             messages.append(message)
         places = [self._reads.place(found, query.order) for found in listed.invocations]
@@ -130,7 +133,7 @@ class Listing:
         """Returns the answer to a query; `end` is where the next page begins."""
         response = control_pb2.QueryResponse(invocations=invocations)
         if end is not None:
-            response.next_page_token = _token(".".join(map(str, end)), query.binding)
+            response.next_page_token = page_token(".".join(map(str, end)), query.binding)
         return response
 
     # Counts
@@ -155,7 +158,7 @@ class Listing:
 
     def parse_handlers(self, request: control_pb2.ListHandlersRequest) -> tuple[str, int]:
         """Returns the name after which a page begins, and its size."""
-        after = _open_token(request.page_token, _HANDLERS)
+        after = open_token(request.page_token, _HANDLERS)
         return after, self._reads.page_size(request.page_size)
 
     def found_handlers(
@@ -181,7 +184,7 @@ class Listing:
         """Returns the answer to a request for handlers."""
         response = control_pb2.ListHandlersResponse(handlers=handlers)
         if more:
-            response.next_page_token = _token(handlers[-1].spec.name, _HANDLERS)
+            response.next_page_token = page_token(handlers[-1].spec.name, _HANDLERS)
         return response
 
     # Workers
@@ -189,12 +192,12 @@ class Listing:
     def workers(self) -> control_pb2.ListWorkersResponse:
         """Returns the connected workers by connect time."""
         response = control_pb2.ListWorkersResponse()
-        for it in self._reads.workers():
+        for it, handlers in self._reads.workers():
             response.workers.add(
                 worker_id=it.id,
                 identity=it.identity,
                 build_id=it.build_id,
-                handlers=sorted(it.handlers),
+                handlers=sorted(handlers),
                 slot_count=it.slots,
                 running_count=len(it.owned),
                 connect_time=convert.timestamp(it.connected_ms),
@@ -223,32 +226,4 @@ def _order(request: control_pb2.QueryRequest) -> Order:
 
 def _place(text: str) -> Place | None:
     """Returns the place in a token: three numbers that the store can hold."""
-    if not text:
-        return None
-    parts = text.split(".")
-    numbers = [int(it) for it in parts if it.isdecimal() and len(it) <= _DIGITS]
-    if not len(parts) == len(numbers) == len(Place._fields):
-        raise invalid("page_token", "is damaged; start again without one")
-    return Place._make(numbers)
-
-
-def _token(after: str, binding: str) -> str:
-    return base64.urlsafe_b64encode(f"{_digest(binding)}{after}".encode()).decode().rstrip("=")
-
-
-def _open_token(token: str, binding: str) -> str:
-    """Returns where a page begins; an empty string without a token."""
-    if not token:
-        return ""
-    try:
-        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-    except (binascii.Error, ValueError):
-        text = ""
-    digest = _digest(binding)
-    if not text.startswith(digest):
-        raise invalid("page_token", "does not belong to this query; start again without one")
-    return text.removeprefix(digest)
-
-
-def _digest(binding: str) -> str:
-    return hashlib.blake2b(binding.encode(), digest_size=4).hexdigest()
+    return Place._make(numbers_of(text, len(Place._fields))) if text else None

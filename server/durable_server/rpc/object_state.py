@@ -40,8 +40,13 @@ class ObjectStates:
         for name, value in request.state.items():
             field = f"state[{self._checked_name(name)!r}]"
             values.append((name, convert.payload_bytes(field, value, self._limits.payload_bytes)))
+        limit = self._limits.id_bytes
         await self._object_state.set(
-            request.object, request.key, values, clear_all=request.clear_all
+            request.object,
+            request.key,
+            values,
+            clear_all=request.clear_all,
+            request_id=convert.check_text("request_id", request.request_id, limit, "id_bytes"),
         )
         return control_pb2.SetStateResponse()
 
@@ -52,6 +57,8 @@ class ObjectStates:
             if not text:
                 raise invalid(field, "is empty")
             convert.check_text(field, text, self._limits.id_bytes, "id_bytes")
+            if "\0" in text:
+                raise invalid(field, "must not contain a NUL character")
 
     def _checked_name(self, name: str) -> str:
         if not name:

@@ -15,7 +15,9 @@ from ..peers.interface import Answer, PeerRefusedError
 from ..requests.page_merge import Place
 from ..requests.reads import Reads
 from . import convert
+from .deployments import Builds
 from .listing import Listing
+from .patches import PatchLists
 from .refusal import answerable
 
 Method = Callable[[parts_pb2.PartRequest], parts_pb2.PartResponse]
@@ -24,15 +26,20 @@ Method = Callable[[parts_pb2.PartRequest], parts_pb2.PartResponse]
 class Parts:
     """Answers about the partitions that this node leads."""
 
-    def __init__(self, reads: Reads, listing: Listing) -> None:
+    def __init__(self, reads: Reads, listing: Listing, builds: Builds, patches: PatchLists) -> None:
         self._reads = reads
         self._listing = listing
+        self._builds = builds
+        self._patches = patches
         self.methods: Mapping[str, Method] = {
             "QueryPart": self.query,
             "GetStatsPart": self.stats,
             "ListHandlersPart": self.handlers,
             "GetServerInfoPart": self.server,
             "AwakeablesPart": self.awakeables,
+            "ListDeploymentsPart": self.deployments,
+            "ListPatchesPart": self.patches,
+            "UnappliedPatchesPart": self.unapplied_patches,
         }
 
     def calls(self) -> Mapping[str, Answer]:
@@ -103,9 +110,30 @@ class Parts:
     def awakeables(self, request: parts_pb2.PartRequest) -> parts_pb2.PartResponse:
         """Returns the awakeables of the invocation whose id is the request."""
         led = self._reads.led(request.partitions)
-        found = self._reads.awakeables(request.request.decode(), led)
+        found = self._reads.awakeables(request.request.decode(errors="replace"), led)
         message = invocation_pb2.Invocation(awakeables=map(convert.awakeable, found))
         return parts_pb2.PartResponse(partitions=led, response=message.SerializeToString())
+
+    def deployments(self, request: parts_pb2.PartRequest) -> parts_pb2.PartResponse:
+        """Returns what the partitions know of builds."""
+        led = self._reads.led(request.partitions)
+        return parts_pb2.PartResponse(
+            partitions=led, response=self._builds.part(led).SerializeToString()
+        )
+
+    def patches(self, request: parts_pb2.PartRequest) -> parts_pb2.PartResponse:
+        """Returns the patches that are in journals."""
+        led = self._reads.led(request.partitions)
+        asked = control_pb2.ListPatchesRequest.FromString(request.request)
+        found = self._patches.recorded(led, asked.handler)
+        return parts_pb2.PartResponse(partitions=led, response=found.SerializeToString())
+
+    def unapplied_patches(self, request: parts_pb2.PartRequest) -> parts_pb2.PartResponse:
+        """Returns which invocations may need the code without the patches that the request lists."""
+        led = self._reads.led(request.partitions)
+        asked = control_pb2.ListPatchesResponse.FromString(request.request)
+        found = self._patches.unapplied(led, asked)
+        return parts_pb2.PartResponse(partitions=led, response=found.SerializeToString())
 
     def workers(self) -> parts_pb2.WorkersPart:
         """Returns the workers that have a session with this node."""

@@ -25,6 +25,8 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from durable_proto.v1 import errors_pb2
 
+from .bounded import BoundedServer
+
 ALPHA: Final = reflection_pb2.DESCRIPTOR.package
 SERVICE_NAMES: Final = tuple(
     f"{package}.ServerReflection" for package in (ALPHA, "grpc.reflection.v1")
@@ -84,7 +86,7 @@ class _Symbols:
 
 
 def serve_reflection(
-    server: grpc.aio.Server, names: Iterable[str], files: Iterable[FileDescriptor]
+    server: BoundedServer, names: Iterable[str], files: Iterable[FileDescriptor]
 ) -> None:
     """Adds both versions of reflection to a server, for these services and their files.
 

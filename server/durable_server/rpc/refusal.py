@@ -10,23 +10,27 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, Protocol, TypeVar
 
 import grpc
-from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
 
 from durable_proto.v1 import errors_pb2, payload_pb2
 
+from ..access.interface import CredentialUncheckedError, UnauthenticatedError
 from ..display import failure_text, value_text
 from ..metrics.rpc_tally import RpcTally
 from ..processor.errors import (
     AwakeableNotFoundError,
     AwakeableResolvedError,
+    BuildInUseError,
+    BuildNotFoundError,
     HandlerNotFoundError,
     HttpNotServedError,
     IdempotencyMismatchError,
@@ -35,10 +39,14 @@ from ..processor.errors import (
     InvocationNotFoundError,
     JournalTooLargeError,
     LimitReachedError,
+    NothingToRollBackError,
     NotLeadingError,
+    NotPermittedError,
     NotReadyError,
     ProcessorEndedError,
     RequestError,
+    SessionReplacedError,
+    WebhookRevokedError,
 )
 
 logger = logging.getLogger("durable.rpc")
@@ -68,6 +76,8 @@ class Refusal(Exception):
         self.reason = errors_pb2.ErrorReason.Name(reason).removeprefix(_PREFIX)
         self.message = message
         self.metadata = {key: str(value) for key, value in metadata.items()}
+        self.retry_seconds = 0.0
+        """When a retry makes sense; 0 where that is not known."""
 
     @classmethod
     def of_status(cls, data: bytes) -> Refusal:
@@ -87,10 +97,14 @@ class Refusal(Exception):
         info = error_details_pb2.ErrorInfo(
             reason=self.reason, domain=DOMAIN, metadata=self.metadata
         )
-        detail = any_pb2.Any()
-        detail.Pack(info)
         code: int = self.code.value[0]
-        return status_pb2.Status(code=code, message=self.message, details=[detail])
+        status = status_pb2.Status(code=code, message=self.message)
+        status.details.add().Pack(info)
+        if self.retry_seconds:
+            hint = error_details_pb2.RetryInfo()
+            hint.retry_delay.FromMilliseconds(math.ceil(self.retry_seconds * 1000))
+            status.details.add().Pack(hint)
+        return status
 
 
 def invalid(field: str, problem: str, **metadata: object) -> Refusal:
@@ -125,6 +139,16 @@ def unavailable(phase: str, message: str) -> Refusal:
         errors_pb2.ERROR_REASON_UNAVAILABLE,
         f"{message}; retry with the same request id",
         phase=phase,
+    )
+
+
+def unimplemented(operation: str, problem: str) -> Refusal:
+    """Returns the error for an operation that this control plane, as it was started, does not offer."""
+    return Refusal(
+        grpc.StatusCode.UNIMPLEMENTED,
+        errors_pb2.ERROR_REASON_UNIMPLEMENTED,
+        problem,
+        operation=operation,
     )
 
 
@@ -181,8 +205,17 @@ def refusal(error: Refusal | RequestError) -> Refusal:
                 invocation_id=error.invocation_id,
                 field=error.field,
             )
+        case WebhookRevokedError(webhook_id=found):
+            return Refusal(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                errors_pb2.ERROR_REASON_WEBHOOK_REVOKED,
+                f"the webhook {found!r} is revoked",
+                webhook_id=found,
+            )
         case AwakeableResolvedError():
             return _already_resolved(error)
+        case BuildNotFoundError() | BuildInUseError() | NothingToRollBackError():
+            return _about_build(error)
         case LimitReachedError():
             return Refusal(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -202,6 +235,8 @@ def refusal(error: Refusal | RequestError) -> Refusal:
                 limit="journal_bytes",
                 value=error.limit,
             )
+        case NotPermittedError():
+            return _not_permitted(error)
         case HttpNotServedError():
             return Refusal(
                 grpc.StatusCode.FAILED_PRECONDITION,
@@ -211,6 +246,8 @@ def refusal(error: Refusal | RequestError) -> Refusal:
             )
         case NotReadyError():
             return unavailable("starting", str(error))
+        case SessionReplacedError():
+            return unavailable("replaced", str(error))
         case NotLeadingError():
             return unavailable("not_leading", str(error))
         case ProcessorEndedError():
@@ -233,6 +270,39 @@ def _invalid_state(error: InvalidStateError) -> Refusal:
     )
 
 
+def _about_build(error: BuildNotFoundError | BuildInUseError | NothingToRollBackError) -> Refusal:
+    build = error.build_id
+    match error:
+        case BuildNotFoundError():
+            known = ", ".join(error.known)
+            hint = f"there are {known}" if known else "start a worker of it"
+            return Refusal(
+                grpc.StatusCode.NOT_FOUND,
+                errors_pb2.ERROR_REASON_BUILD_NOT_FOUND,
+                f"no worker has registered a build {build!r}: {hint}",
+                build_id=build,
+                known=",".join(error.known),
+            )
+        case BuildInUseError():
+            handlers = ", ".join(error.handlers)
+            return Refusal(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                errors_pb2.ERROR_REASON_BUILD_IN_USE,
+                f"cannot drain build {build!r}: new invocations of {handlers} go to it; promote another"
+                " build first",
+                build_id=build,
+                handlers=",".join(error.handlers),
+            )
+        case NothingToRollBackError():
+            return Refusal(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                errors_pb2.ERROR_REASON_NOTHING_TO_ROLL_BACK,
+                f"cannot roll build {build!r} back: it is the current build of none of these handlers,"
+                " or none was current before it",
+                build_id=build,
+            )
+
+
 def _already_resolved(error: AwakeableResolvedError) -> Refusal:
     it = error.awakeable
     outcome = payload_pb2.Outcome.FromString(it.outcome or b"")
@@ -251,10 +321,42 @@ def _already_resolved(error: AwakeableResolvedError) -> Refusal:
     )
 
 
+def _not_permitted(error: NotPermittedError) -> Refusal:
+    scopes = " or ".join(error.scopes)
+    about = {"handler": error.handler} if error.handler else {}
+    return Refusal(
+        grpc.StatusCode.PERMISSION_DENIED,
+        errors_pb2.ERROR_REASON_PERMISSION_DENIED,
+        f"{error.identity!r} may not do this: it lacks the scope {scopes}"
+        + (f" for the handler {error.handler!r}" if error.handler else "")
+        + "; use another token, or ask an administrator for one",
+        identity=error.identity,
+        scopes=",".join(error.scopes),
+        **about,
+    )
+
+
+def unauthenticated(error: UnauthenticatedError) -> Refusal:
+    """Returns the error for a call without a valid credential."""
+    return Refusal(
+        grpc.StatusCode.UNAUTHENTICATED,
+        errors_pb2.ERROR_REASON_UNAUTHENTICATED,
+        str(error),
+        problem=error.problem,
+    )
+
+
 def answerable(error: Exception) -> Refusal:
-    """Returns the error for a client; one that is not expected is logged and becomes INTERNAL."""
+    """Returns the error for a client; one that is not expected is logged and becomes INTERNAL.
+
+    A DecodeError is expected: a request is not a message of its type.
+    """
     if isinstance(error, Refusal | RequestError):
         return refusal(error)
+    if isinstance(error, CredentialUncheckedError):
+        return unavailable("starting", str(error))
+    if isinstance(error, DecodeError):
+        return invalid("request", "it is not a message of the type that this RPC takes")
     incident = secrets.token_hex(4)
     logger.error("incident %s", incident, exc_info=error)
     return Refusal(

@@ -21,7 +21,10 @@ Rules.
 - A session that has been without a node for longer than others need to take over is renewed, because
   that node has slots of the worker. The next session divides them among the nodes that are there.
 - Attempts of a partition without a leader keep their slots: the worker runs them.
-- Changes are collected for a moment, because partitions usually move several at a time.
+- Changes are collected for a moment, because partitions usually move several at a time, and for longer
+  while one of them has no leader.
+- Workers that are not spread over the nodes move, one at a time (`balance`).
+- A node that stops sends its workers to other nodes when its partitions have moved.
 - Before a relayed session is closed, what the worker had sent is passed on.
 - A node that NATS does not answer does not know who leads. If another node tells it that NATS works
   there, it sends its workers away, so that they are at one that knows before their attempts are given
@@ -33,8 +36,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import grpc
 from google.protobuf.message import DecodeError
 
 from durable_proto.node_v1 import sessions_pb2
@@ -45,6 +49,7 @@ from ..processor.shares import Grant, Report
 from ..sessions.leaders import Leader, Leaders, outdated
 from ..sessions.sessions import Hello, Sessions
 from ..sessions.slots import SlotOwner
+from .balance import Balance, count_by_node
 from .refusal import Refusal, protocol_violation, unavailable
 from .relayed import REACH, SERVES, SESSION
 from .session_reader import SessionReader
@@ -54,9 +59,13 @@ OPEN_SECONDS = 5.0
 """How long the other nodes may take to open a relayed session before the worker is welcomed without."""
 SETTLE_SECONDS = 0.1
 """How long changes are collected before workers are asked to reconnect."""
+MOVING_SECONDS = 0.5
+"""The same, at most, while partitions are on their way from one node to another."""
+LEAVE_SECONDS = 1.0
+"""How long a node that stops waits, at most, until its workers are at other nodes."""
 SPREAD_SECONDS = 0.001
 """The time, for each worker that is asked to reconnect, over which they are spread."""
-MISSING_SECONDS = 10.0
+MISSING_SECONDS = 15.0
 """How long a session does without a node that it has counted on; longer than a takeover takes."""
 DRAIN_SECONDS = 5.0
 """How long a worker that was asked to reconnect may take before its stream is ended."""
@@ -74,12 +83,20 @@ Received = Callable[[str, sessions_pb2.RelayedResponse], None]
 class Relay:
     """The sessions of all workers that have dialled this node."""
 
-    def __init__(self, sessions: Sessions, peers: Peers, leaders: Leaders) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        peers: Peers,
+        leaders: Leaders,
+        *,
+        missing_seconds: float = MISSING_SECONDS,
+    ) -> None:
         assert sessions.demand is not None
         self.sessions = sessions
         self.demand = sessions.demand
         self.peers = peers
         self.leaders = leaders
+        self.missing_seconds = missing_seconds
         self._open: dict[str, EntrySession] = {}
         """The newest session of each worker."""
         self._unreachable: dict[str, asyncio.Task[None]] = {}
@@ -89,8 +106,15 @@ class Relay:
         self._settling: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
         """The task that asks the other nodes whether NATS answers them."""
+        self._settle_by = 0.0
+        """When the changes that are collected now have been for long enough."""
+        self._leaving = False
+        """Whether this node serves workers no more, because it stops."""
+        self._left = asyncio.Event()
+        """Set when a session has ended."""
         self._cut_off = False
         """Whether NATS answers other nodes, and not this one."""
+        self.balance = Balance(leaders.node, self._counts, lambda: self._open, self._send_away)
         self._stop_listening = leaders.listen(self.changed)
 
     async def open(
@@ -99,6 +123,9 @@ class Relay:
         """Opens a worker's session. Raises RequestError and Refusal."""
         if self._cut_off:
             raise unavailable("cut_off", "NATS does not answer this node; others serve")
+        if self._leaving or self.leaders.stopping:
+            raise unavailable("leaving", "this node stops; others serve")
+        self.sessions.check_newest(hello)
         old = self._open.get(hello.worker_id)
         if old is not None:
             # Its streams to other nodes end before those of the new session begin.
@@ -113,9 +140,23 @@ class Relay:
             raise
         return session
 
+    async def leave(self) -> None:
+        """Sends the workers to other nodes; returns when they have gone, or soon."""
+        self._leaving = True
+        for session in tuple(self._open.values()):
+            session.renew(elsewhere=True)
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                while self._open:
+                    self._left.clear()
+                    await self._left.wait()
+        except TimeoutError:
+            logger.info("%d workers have not gone to another node yet", len(self._open))
+
     async def close(self) -> None:
         """Ends what runs in the background."""
         self._stop_listening()
+        self.balance.close()
         if self._settling is not None:
             self._settling.cancel()
         tasks = list(self._unreachable.values())
@@ -125,6 +166,16 @@ class Relay:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def session_count(self) -> int:
+        """How many workers have a session by way of this node."""
+        return len(self._open)
+
+    @property
+    def unreachable_count(self) -> int:
+        """How many nodes sessions do without."""
+        return len(self._unreachable)
+
     def present(self) -> Sequence[Leader | None]:
         """Returns the leader of each partition; None where none is known that can be reached."""
         return self.leaders.now(self._unreachable)
@@ -133,6 +184,7 @@ class Relay:
         """Notes that a session is over."""
         if self._open.get(worker_id) is session:
             del self._open[worker_id]
+            self._left.set()
 
     def reached(self, node: str) -> None:
         """Notes that a node has opened a relayed session."""
@@ -150,20 +202,38 @@ class Relay:
             self._cut_off = False
         if not self._open:
             return
+        self.balance.changed()
         if not (self.leaders.current or self._cut_off or self._asking is not None):
             self._asking = asyncio.create_task(self._ask_others())
         if self._settling is None:
             loop = asyncio.get_running_loop()
+            self._settle_by = loop.time() + MOVING_SECONDS
             self._settling = loop.call_later(SETTLE_SECONDS, self._settle)
 
     def _settle(self) -> None:
-        self._settling = None
         now = self.present()
-        affected = [it for it in self._open.values() if self._cut_off or outdated(it.leaders, now)]
+        loop = asyncio.get_running_loop()
+        if None in now and loop.time() + SETTLE_SECONDS < self._settle_by:
+            self._settling = loop.call_later(SETTLE_SECONDS, self._settle)
+            return
+        self._settling = None
+        elsewhere = self._cut_off or self.leaders.stopping
+        affected = [it for it in self._open.values() if elsewhere or outdated(it.leaders, now)]
         # A worker that reconnects late still has its attempts.
         spread = min(SPREAD_SECONDS * (len(affected) - 1), self.sessions.grace_seconds / 2)
         for session in affected:
-            session.renew(random.uniform(0.0, spread))
+            session.renew(random.uniform(0.0, spread), elsewhere=elsewhere)
+
+    def _counts(self) -> Mapping[str, int] | None:
+        """Returns how many workers each node has that does not stop; None if it is not known here."""
+        leaders = self.leaders
+        serving = leaders.serving()
+        if leaders.node not in serving or not leaders.leads_here:
+            return None
+        return count_by_node(serving, self.sessions.entry_nodes(leaders.node))
+
+    def _send_away(self, worker_id: str) -> None:
+        self._open[worker_id].renew(elsewhere=True)
 
     async def _ask_others(self) -> None:
         """Asks the other nodes whether NATS answers them, until one says so or this one is current."""
@@ -257,7 +327,7 @@ class EntrySession:
             self._grant,
         )
         share = slots.share(here) if here in resumed else 0
-        hello = self._hello._replace(slot_count=share)
+        hello = self._hello._replace(slot_count=share, epochs=self._epochs(here))
         opening = {
             asyncio.create_task(branch.open()): branch
             for branch in (
@@ -277,6 +347,12 @@ class EntrySession:
                 task.cancel()
                 branch.cancel()
             raise
+        refusals = [it.refusal for it in opening.values() if it.refusal is not None]
+        if refusals:
+            for task, branch in opening.items():
+                task.cancel()
+                branch.cancel()
+            raise refusals[0]
         for task, branch in opening.items():
             if task.done() and task.result():
                 self._branches[branch.node] = branch
@@ -299,11 +375,11 @@ class EntrySession:
         """Whether the worker has announced that it leaves."""
         return self._here is not None and self._here.draining
 
-    def receive(self, frame: worker_pb2.SessionRequest) -> None:
+    async def receive(self, frame: worker_pb2.SessionRequest) -> None:
         """Passes the messages of a frame on, in order; raises Refusal for one that ends the session."""
         assert self._here is not None
         if not self._branches:
-            self._here.receive(frame)
+            await self._here.receive(frame)
             return
         here = self._relay.leaders.node
         frames: dict[str, worker_pb2.SessionRequest] = {}
@@ -321,18 +397,18 @@ class EntrySession:
                 if node not in frames:
                     frames[node] = worker_pb2.SessionRequest()
                 frames[node].messages.append(message)
+        own = frames.pop(here, None)
         for node, part in frames.items():
-            if node == here:
-                self._here.receive(part)
-            else:
-                self._branches[node].send(part)
+            self._branches[node].send(part)
+        if own is not None:
+            await self._here.receive(own)
 
-    def renew(self, delay_seconds: float = 0.0) -> None:
-        """Asks the worker to reconnect; if it does not, its stream is ended."""
+    def renew(self, delay_seconds: float = 0.0, *, elsewhere: bool = False) -> None:
+        """Asks the worker to reconnect, `elsewhere` to another node; if not, its stream is ended."""
         if self._renewing or self._here is None:
             return
         self._renewing = True
-        self._writer.drain(delay_seconds)
+        self._writer.drain(delay_seconds, elsewhere=elsewhere)
         refusal = unavailable("moved", "partitions have moved to other nodes")
         self._ending = asyncio.get_running_loop().call_later(
             delay_seconds + DRAIN_SECONDS, self.end, refusal
@@ -367,12 +443,16 @@ class EntrySession:
             hello=hello.SerializeToString(),
             share=self._slots.share(node),
             entry_node=self._relay.leaders.node,
-            partitions=[
-                number
-                for number, leader in enumerate(self.leaders)
-                if leader is not None and leader.node == node
-            ],
+            epochs=self._epochs(node),
         ).SerializeToString()
+
+    def _epochs(self, node: str) -> dict[int, int]:
+        """Returns the partitions that a node leads, each with the epoch."""
+        return {
+            number: leader.epoch
+            for number, leader in enumerate(self.leaders)
+            if leader is not None and leader.node == node
+        }
 
     def _received(self, node: str, response: sessions_pb2.RelayedResponse) -> None:
         """Takes what another node has sent."""
@@ -399,7 +479,7 @@ class EntrySession:
         self._slots.lost(node)
         if self._missing is None:
             loop = asyncio.get_running_loop()
-            self._missing = loop.call_later(MISSING_SECONDS, self.renew)
+            self._missing = loop.call_later(self._relay.missing_seconds, self.renew)
         self._relay.lost(node)
 
 
@@ -408,6 +488,8 @@ class _Branch:
 
     def __init__(self, relay: Relay, node: str, hello: bytes) -> None:
         self.node = node
+        self.refusal: Refusal | None = None
+        """Why the node has refused the session, if the reason is the worker's."""
         self._relay = relay
         self._stream: PeerStream = relay.peers.open(node, SESSION, hello)
         self._reading: asyncio.Task[None] | None = None
@@ -417,7 +499,13 @@ class _Branch:
         try:
             part = await self._stream.receive()
             opened = part is not None and sessions_pb2.RelayedResponse.FromString(part).opened
-        except (PeerUnavailableError, PeerRefusedError, DecodeError) as error:
+        except PeerRefusedError as error:
+            refused = Refusal.of_status(error.status)
+            if _is_of_worker(refused):
+                self.refusal = refused
+            logger.info("node %s has refused a worker's session: %s", self.node, error)
+            return False
+        except (PeerUnavailableError, DecodeError) as error:
             logger.warning("node %s has not opened a worker's session: %s", self.node, error)
             return False
         if opened:
@@ -458,3 +546,16 @@ class _Branch:
             # The link has warned, once for all sessions.
             logger.info("the session of a worker on node %s broke: %s", self.node, error)
         lost(self)
+
+
+def _is_of_worker(refused: Refusal) -> bool:
+    """Returns whether a node has refused a session because of its worker, and not by its own state.
+
+    The node knows a newer session of the worker, or another worker of this id, or does not permit the
+    session. It can be reached, so the sessions of others must not do without it.
+    """
+    return (
+        refused.metadata.get("phase") == "replaced"
+        or refused.metadata.get("field") == "worker_id"
+        or refused.code is grpc.StatusCode.PERMISSION_DENIED
+    )

@@ -59,7 +59,7 @@ class RelayedSessions:
             hello = hello._replace(
                 slot_count=opened.share,
                 entry_node=opened.entry_node,
-                partitions=frozenset(opened.partitions),
+                epochs=dict(opened.epochs),
             )
             session = await self._sessions.open(hello, writer)
         except (Refusal, RequestError) as error:
@@ -72,12 +72,14 @@ class RelayedSessions:
             while (part := await stream.receive()) is not None:
                 request = sessions_pb2.RelayedRequest.FromString(part)
                 if request.frame:
-                    reader.receive(worker_pb2.SessionRequest.FromString(request.frame))
+                    await reader.receive(worker_pb2.SessionRequest.FromString(request.frame))
                 if request.HasField("grant"):
                     slots.granted(_grant(request.grant))
                 left = request.left
         except PeerUnavailableError:
             pass
+        except (Refusal, RequestError) as error:
+            raise PeerRefusedError(refusal(error).status().SerializeToString()) from error
         finally:
             writing.cancel()
             reader.close(left=left)
@@ -94,7 +96,7 @@ class _Writer(SessionWriter):
         """Tells the entry node that the session is open; it welcomes the worker itself."""
         self._stream.send(sessions_pb2.RelayedResponse(opened=True).SerializeToString())
 
-    def drain(self, delay_seconds: float = 0.0) -> None:
+    def drain(self, delay_seconds: float = 0.0, *, elsewhere: bool = False) -> None:
         """Does nothing: the worker stays at its entry node, which knows who leads what."""
 
     def report(self, report: Report) -> None:

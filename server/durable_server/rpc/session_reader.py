@@ -6,7 +6,10 @@ The rules, which decide whether a message counts and what happens to an attempt 
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import ClassVar
 
 from durable_proto.v1 import worker_pb2
@@ -17,15 +20,19 @@ from ..core.records import (
     AttemptHeld,
     AttemptPaused,
     AttemptReleased,
+    Continued,
     EntryRecorded,
     FailedStep,
     Finished,
     SuspendAsked,
 )
-from ..processor.errors import NotLeadingError
+from ..processor.errors import NotLeadingError, RequestError
+from ..sessions.foreign import is_foreign, named
 from ..sessions.sessions import Session, Sessions
 from . import convert
-from .refusal import protocol_violation
+from .refusal import Refusal, protocol_violation
+
+logger = logging.getLogger("durable.workers")
 
 _UNKNOWN = KindFacts()
 """For a kind that does not exist, which `Attempts` refuses."""
@@ -48,16 +55,22 @@ class SessionReader:
         """Ends the session; see `Sessions.close`."""
         self._sessions.close(self._session, left=left)
 
-    def receive(self, frame: worker_pb2.SessionRequest) -> None:
+    async def receive(self, frame: worker_pb2.SessionRequest) -> None:
         """Handles the messages of a frame in order; raises Refusal for one that ends the session."""
-        owns = self._attempts.owns
+        attempts = self._attempts
+        owns = attempts.owns
+        learned = False
         for message in frame.messages:
             kind = message.WhichOneof("message")
             if kind is None:
                 continue
             report = self._reports.get(kind)
             if report is not None:
-                if owns(message.invocation_id, message.attempt):
+                if kind == "entry" and not learned and self._lacks_handler(message):
+                    learned = True
+                    await self._learn(frame)
+                foreign = kind == "entry" and attempts.namespace and await self._foreign(message)
+                if not foreign and owns(message.invocation_id, message.attempt):
                     try:
                         report(self, message)
                     except NotLeadingError:
@@ -67,6 +80,36 @@ class SessionReader:
                 self._sessions.draining(self._session)
             elif kind == "hello":
                 raise protocol_violation("a second hello; a session has one, at its beginning")
+
+    async def _foreign(self, message: worker_pb2.WorkerMessage) -> bool:
+        """Ends an attempt that names something outside of the worker's namespace; see `foreign`."""
+        entry, lookup = message.entry, self._sessions.lookup
+        it = named(message.invocation_id, int(entry.kind), entry.name, entry.target)
+        if it is None or not self._attempts.owns(message.invocation_id, message.attempt):
+            return False
+        try:
+            if lookup is not None and not await is_foreign(it, self._attempts.namespace, lookup):
+                return False
+        except (Refusal, RequestError) as error:
+            # Nobody leads it now, for example. The attempt is retried.
+            logger.info("an id that a worker has named cannot be looked up: %s", error)
+        with suppress(NotLeadingError):  # the worker reconnects, and sends this again
+            self._attempts.refuse_foreign(message.invocation_id, message.attempt, it)
+        return True
+
+    def _lacks_handler(self, message: worker_pb2.WorkerMessage) -> bool:
+        entry, attempts = message.entry, self._attempts
+        return attempts.lacks_handler(int(entry.kind), entry.name) and attempts.owns(
+            message.invocation_id, message.attempt
+        )
+
+    async def _learn(self, frame: worker_pb2.SessionRequest) -> None:
+        """Asks other nodes for all handlers of a frame that are unknown here, at the same time.
+
+        A node that hangs delays each question, and what follows in the session.
+        """
+        names = {it.entry.name for it in frame.messages if self._lacks_handler(it)}
+        await asyncio.gather(*map(self._sessions.learn, names))
 
     def _entry(self, message: worker_pb2.WorkerMessage) -> None:
         entry = message.entry
@@ -116,6 +159,20 @@ class SessionReader:
         )
         self._attempts.finished(record, value_bytes=len(outcome.value.data))
 
+    def _continued(self, message: worker_pb2.WorkerMessage) -> None:
+        continued = message.continued
+        given = None
+        if continued.HasField("input"):
+            given = continued.input.SerializeToString(deterministic=True)
+        record = Continued(
+            message.invocation_id,
+            message.attempt,
+            given,
+            continued.completion_number,
+            continued.next_index,
+        )
+        self._attempts.continued(record, value_bytes=len(continued.input.data))
+
     def _attempt_failed(self, message: worker_pb2.WorkerMessage) -> None:
         failed = message.attempt_failed
         retry_ms = -1
@@ -152,6 +209,7 @@ class SessionReader:
     _reports: ClassVar[dict[str, Callable[[SessionReader, worker_pb2.WorkerMessage], None]]] = {
         "entry": _entry,
         "finished": _finished,
+        "continued": _continued,
         "attempt_failed": _attempt_failed,
         "held": _held,
         "suspend": _suspend,

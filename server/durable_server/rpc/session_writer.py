@@ -3,6 +3,8 @@
 The processor and the session rules add messages by plain calls, which take effect at once. One task
 writes the frames, so a frame holds everything that has accumulated while the one before was being
 written. worker.proto is the specification; `session_reader` has the other direction.
+
+A worker that reads nothing, or too slowly, costs `unread_bytes` at most; then its session ends.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from ..core.model import EntryRow, Invocation
 from ..sessions.times import SessionTimes
 from . import convert
 from .protocol import PROTOCOL_VERSION
+from .start import fill_start
 
 _FRAME_SOFT_BYTES = 1024 * 1024
 """A frame is closed when it holds more than this, so one message may exceed it."""
@@ -40,13 +43,20 @@ class SessionWriter:
     def __init__(self, limits: Limits, times: SessionTimes) -> None:
         self.on_replaced: Callable[[], None] = _nothing
         """Called when a newer session of the same worker has replaced this one."""
+        self.on_full: Callable[[], None] = _nothing
+        """Called once when more than `unread_bytes` wait for the worker; nothing is added any more."""
+        self.taken = 0
+        """How many frames the worker has taken."""
+        self.waiting = 0
+        """How many bytes wait, those of the frame that is being written among them."""
+        self._full = False
         self._sent = True
         """Whether a frame was sent since the last heartbeat."""
         self._limits = limits
         self._times = times
         self._frame = worker_pb2.SessionResponse()
         self._frame_bytes = 0
-        self._closed: deque[worker_pb2.SessionResponse] = deque()
+        self._closed: deque[tuple[worker_pb2.SessionResponse, int]] = deque()
         self._pending = asyncio.Event()
 
     # Outbound
@@ -59,38 +69,8 @@ class SessionWriter:
         state_complete: bool,
     ) -> None:
         """Sends an attempt to the worker."""
-        size = len(invocation.input or b"") + 512
-        message = self._message(invocation.id, invocation.attempt)
-        start = message.start
-        start.handler = invocation.handler
-        if invocation.input is not None:
-            start.input.MergeFromString(invocation.input)
-        start.key = invocation.key
-        start.service = invocation.service
-        start.partition_key = invocation.partition_key
-        if invocation.headers:
-            start.headers.update(invocation.headers)
-        start.start_time.seconds, ms = divmod(invocation.started_ms, 1000)
-        start.start_time.nanos = ms * 1_000_000
-        start.random_seed = int(invocation.id[16:], 16)
-        if invocation.attempt > 1:
-            start.version = invocation.recorded_by or invocation.version
-            if invocation.failure is not None:
-                start.last_failure.MergeFromString(invocation.failure.data)
-        for row in journal:
-            convert.entry(row, start.journal.add())
-            size += len(row.outcome or b"") + len(row.argument or b"") + 128
-        start.state_complete = state_complete
-        for name, value in state.items():
-            start.state[name].MergeFromString(value)
-            size += len(name) + len(value) + 16
-        for step in invocation.step_failures:
-            start.step_failures[step.entry_index] = step.times
-            if step.since_ms:  # 0 in a store of an older version
-                failing_ms = max(0, invocation.updated_ms - step.since_ms)
-                start.step_failing[step.entry_index].FromMilliseconds(failing_ms)
-        if invocation.cancel_number:
-            convert.cancel_requested(invocation, start.cancel_requested)
+        start = self._message(invocation.id, invocation.attempt).start
+        size = fill_start(start, invocation, journal, state, state_complete)
         self._added(size)
 
     def acknowledge(self, effect: Acknowledge) -> None:
@@ -134,11 +114,12 @@ class SessionWriter:
         self._message(invocation_id, attempt).abandon.reason = reason
         self._added(64 + len(reason))
 
-    def drain(self, delay_seconds: float = 0.0) -> None:
-        """Asks the worker to reconnect after a delay."""
-        delay = self._message("", 0).drain.delay
-        delay.SetInParent()
-        delay.FromMilliseconds(round(delay_seconds * 1000))
+    def drain(self, delay_seconds: float = 0.0, *, elsewhere: bool = False) -> None:
+        """Asks the worker to reconnect after a delay; `elsewhere` to another node, if it knows one."""
+        drain = self._message("", 0).drain
+        drain.elsewhere = elsewhere
+        drain.delay.SetInParent()
+        drain.delay.FromMilliseconds(round(delay_seconds * 1000))
         self._added(16)
 
     def replaced(self) -> None:
@@ -175,11 +156,24 @@ class SessionWriter:
 
     def _added(self, size: int) -> None:
         self._frame_bytes += size
+        self.waiting += size
+        if self.waiting > self._limits.unread_bytes or self._full:
+            self._overflow()
+            return
         if self._frame_bytes > _FRAME_SOFT_BYTES:
-            self._closed.append(self._frame)
+            self._closed.append((self._frame, self._frame_bytes))
             self._frame = worker_pb2.SessionResponse()
             self._frame_bytes = 0
         self._pending.set()
+
+    def _overflow(self) -> None:
+        """Forgets what waits: the session ends, and what counts is sent again to the next one."""
+        self._closed.clear()
+        self._frame = worker_pb2.SessionResponse()
+        self._frame_bytes = 0
+        if not self._full:
+            self._full = True
+            self.on_full()
 
     @property
     def idle(self) -> bool:
@@ -193,12 +187,14 @@ class SessionWriter:
             self._pending.clear()
             while self._closed or self._frame_bytes:
                 if self._closed:
-                    frame = self._closed.popleft()
+                    frame, size = self._closed.popleft()
                 else:
-                    frame, self._frame = self._frame, worker_pb2.SessionResponse()
-                    self._frame_bytes = 0
+                    frame, size = self._frame, self._frame_bytes
+                    self._frame, self._frame_bytes = worker_pb2.SessionResponse(), 0
                 self._sent = True
                 await sink.write(frame)
+                self.waiting -= size
+                self.taken += 1
 
 
 def _nothing() -> None:

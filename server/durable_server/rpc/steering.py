@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from durable_proto.v1 import control_pb2, payload_pb2
 
 from ..requests.build import Requests
@@ -11,7 +13,7 @@ from .refusal import invalid
 
 
 class Steering:
-    """Translates Pause, Resume, Cancel, Restart, Purge, Signal, ResolveAwakeable and CreateWebhook."""
+    """Translates Pause, Resume, Cancel, Restart, Purge, Signal, ResolveAwakeable and webhooks."""
 
     def __init__(self, requests: Requests) -> None:
         self._reads = requests.reads
@@ -40,13 +42,23 @@ class Steering:
         return control_pb2.CancelResponse(state=convert.state_number(state))
 
     async def restart(self, request: control_pb2.RestartRequest) -> control_pb2.RestartResponse:
-        """Starts an invocation like an old one."""
+        """Starts an invocation like an old one, or forks one."""
         reason = self._reason(request)
+        limit = self._limits.payload_bytes
         data = None
         if request.HasField("input"):
-            data = convert.payload_bytes("input", request.input, self._limits.payload_bytes)
+            data = convert.payload_bytes("input", request.input, limit)
+        outcomes = [
+            (index, convert.outcome_bytes(f"outcomes[{index}]", outcome, limit))
+            for index, outcome in sorted(request.outcomes.items())
+        ]
         new_id = await self._invocations.restart(
-            request.invocation_id, reason.request_id, request.from_index, data
+            request.invocation_id,
+            reason.request_id,
+            request.from_index,
+            data,
+            tuple(outcomes),
+            while_running=request.while_running,
         )
         return control_pb2.RestartResponse(invocation_id=new_id)
 
@@ -79,6 +91,9 @@ class Steering:
             self._outcome(request.outcome),
             self._request_id(request),
             _value(request.outcome),
+            convert.check_text(
+                "webhook_id", request.webhook_id, self._limits.text_bytes, "text_bytes"
+            ),
         )
         return control_pb2.ResolveAwakeableResponse(
             invocation_id=resolved.awakeable.invocation_id, repeated=resolved.repeated
@@ -103,11 +118,41 @@ class Steering:
             expires_ms=expires_ms,
         )
         return control_pb2.CreateWebhookResponse(
-            url=made.url, expire_time=convert.timestamp(made.expires_s * 1000)
+            url=made.url,
+            expire_time=convert.timestamp(made.expires_s * 1000),
+            webhook_id=made.webhook_id,
         )
 
+    async def revoke_webhook(
+        self, request: control_pb2.RevokeWebhookRequest
+    ) -> control_pb2.RevokeWebhookResponse:
+        """Revokes a webhook, or all of an awakeable."""
+        if bool(request.webhook) == bool(request.awakeable_id):
+            raise invalid(
+                "webhook", "give either a webhook, or an awakeable_id to revoke all its webhooks"
+            )
+        if request.webhook:
+            awakeable = await self._webhook_urls.revoke(request.webhook)
+        else:
+            awakeable = await self._webhook_urls.revoke_all(self._awakeable_id(request))
+        return control_pb2.RevokeWebhookResponse(
+            awakeable_id=awakeable.id,
+            invocation_id=awakeable.invocation_id,
+            resolved=bool(awakeable.resolved_ms),
+        )
+
+    def awakeable_of(self, request: Any) -> str:
+        """Returns the awakeable that a request is about, by its id or a webhook; empty for none."""
+        if isinstance(request, control_pb2.RevokeWebhookRequest) and request.webhook:
+            return self._webhook_urls.identified(request.webhook)[1]
+        awakeable_id: str = request.awakeable_id
+        return awakeable_id
+
     def _awakeable_id(
-        self, request: control_pb2.ResolveAwakeableRequest | control_pb2.CreateWebhookRequest
+        self,
+        request: control_pb2.ResolveAwakeableRequest
+        | control_pb2.CreateWebhookRequest
+        | control_pb2.RevokeWebhookRequest,
     ) -> str:
         if not request.awakeable_id:
             raise invalid("awakeable_id", "is empty")
@@ -121,21 +166,10 @@ class Steering:
         | control_pb2.CancelRequest
         | control_pb2.RestartRequest,
     ) -> Reason:
-        limit = self._limits.text_bytes
-        return Reason(
-            convert.check_text("reason", request.reason, limit, "text_bytes"),
-            convert.check_text("identity", request.identity, limit, "text_bytes"),
-            self._request_id(request),
-        )
+        return convert.reason(request.reason, request.identity, request.request_id, self._limits)
 
     def _request_id(
-        self,
-        request: control_pb2.PauseRequest
-        | control_pb2.ResumeRequest
-        | control_pb2.CancelRequest
-        | control_pb2.RestartRequest
-        | control_pb2.SignalRequest
-        | control_pb2.ResolveAwakeableRequest,
+        self, request: control_pb2.SignalRequest | control_pb2.ResolveAwakeableRequest
     ) -> str:
         limit = self._limits.id_bytes
         return convert.check_text("request_id", request.request_id, limit, "id_bytes")

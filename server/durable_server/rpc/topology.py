@@ -28,13 +28,28 @@ class Node(Protocol):
         ...
 
     @property
+    def http_address(self) -> str:
+        """HOST:PORT where it serves HTTP; empty if it serves none."""
+        ...
+
+    @property
     def version(self) -> str:
         """Its version."""
         ...
 
     @property
+    def format_level(self) -> int:
+        """The newest format level that it can read."""
+        ...
+
+    @property
     def draining(self) -> bool:
-        """Whether it gives its partitions away because it will stop."""
+        """Whether it gives its partitions away and takes none."""
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it does so because it stops."""
         ...
 
     @property

@@ -10,6 +10,8 @@ Rules:
 - All messages about one change have the invocation as it was when the change was seen; the journal
   entries are spread over them in order.
 - A message has at least one of the entries that remain, and then at most MESSAGE_BYTES of them.
+- When the program continues as new, the journal of the run before is over: its entries that were not
+  sent yet are not sent any more.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from durable_proto.v1 import control_pb2
+from durable_proto.v1 import control_pb2, invocation_pb2
 
 from ..core.model import Invocation
 from ..requests.reads import Reads
@@ -38,13 +40,22 @@ class Watch:
         self._journal = journal
         self._sent = dict(known)
         """The completion number of each entry when it was last sent, by index."""
+        self._first = 0
+        """The index of the first entry of the run that was sent last."""
+        self._attempts = 0, False
+        """The last attempt that was sent, and whether it had ended."""
 
     def messages(self, found: Invocation) -> Iterator[control_pb2.WatchInvocationResponse]:
         """Yields the messages about an invocation as it is now."""
         form = convert.invocation(found)
+        form.waiting_for_build = self._reads.waiting_for_build(found)
         fresh: deque[int] = deque()
         if self._journal:
+            if found.first_index != self._first:  # another run has begun, with another journal
+                self._first = found.first_index
+                self._sent = {it: last for it, last in self._sent.items() if it >= self._first}
             convert.failing_steps(found, form)
+            self._add_attempts(found, form)
             now = self._reads.completions(found)
             fresh.extend(it for it, completion in now.items() if self._sent.get(it) != completion)
         while True:
@@ -59,3 +70,15 @@ class Watch:
             yield message
             if not fresh:
                 return
+            form.ClearField("attempts")
+
+    def _add_attempts(self, found: Invocation, form: invocation_pb2.Invocation) -> None:
+        """Adds the attempts that have begun or ended since the last message."""
+        now = found.attempt, not found.worker_id
+        if now == self._attempts:
+            return
+        last, had_ended = self._attempts
+        self._attempts = now
+        for attempt in self._reads.attempts(found):
+            if attempt.attempt > last - (not had_ended):
+                convert.attempt(attempt, form.attempts.add())

@@ -8,6 +8,7 @@ those on other nodes.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -16,11 +17,12 @@ import grpc
 from durable_proto.v1 import worker_pb2, worker_pb2_grpc
 
 from ..core.limits import Limits
-from ..processor.errors import RequestError
+from ..processor.errors import LimitReachedError, RequestError
 from ..sessions.sessions import Sessions
 from ..sessions.times import SessionTimes
+from .audited import AuditedSession, Auditor
 from .hello import read_hello
-from .refusal import Refusal, abort, protocol_violation, unavailable
+from .refusal import Refusal, abort, protocol_violation, refusal, unavailable
 from .relay import Relay
 from .session_reader import SessionReader
 from .session_writer import SessionWriter
@@ -36,7 +38,7 @@ class OpenSession(Protocol):
         """Whether the worker has announced that it leaves."""
         ...
 
-    def receive(self, frame: worker_pb2.SessionRequest) -> None:
+    async def receive(self, frame: worker_pb2.SessionRequest) -> None:
         """Handles the messages of a frame in order; raises Refusal for one that ends the session."""
         ...
 
@@ -59,6 +61,8 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
         self._limits = limits
         self._times = times
         self._relay = relay
+        self.auditor: Auditor | None = None
+        """Who notes the sessions, if an audit is kept."""
 
     def drain(self) -> None:
         """Asks all workers to reconnect, because this control plane stops."""
@@ -80,33 +84,51 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
         writing = asyncio.create_task(stream.write(context))
         ending = _Ending(task)
         heartbeat = _Heartbeat(stream, self._times, ending)
+        stream.on_full = functools.partial(ending.end, self._unread())
+        audit = AuditedSession(self.auditor, context)
         left = False
+        refused: Exception | None = None
         try:
             first = await self._first_frame(context)
             if first is None:
                 return
+            audit.begins(first)
             session = await self._open(stream, first, ending)
+            audit.opened()
             heartbeat.start()
-            session.receive(first)
+            await session.receive(first)
             while (read := await context.read()) is not grpc.aio.EOF:
                 frame = self._checked(read)
                 heartbeat.received = True
-                session.receive(frame)
+                await session.receive(frame)
             # A broken connection may look like a half-close, so only a worker that has announced that
             # it leaves has left.
             left = session.draining
+            audit.lost = not left
         except (Refusal, RequestError) as error:
-            await abort(context, error)
+            audit.error = refused = error
         except asyncio.CancelledError:
             if ending.refusal is None:
+                audit.lost = True
                 raise
+            audit.error = ending.refusal
             task.uncancel()
-            await abort(context, ending.refusal)
+            refused = ending.refusal
         finally:
             heartbeat.stop()
             writing.cancel()
             if session is not None:
                 session.close(left=left)
+            audit.ended()
+        # After the end of the session, because a worker that reads nothing does not take the refusal.
+        if refused is not None:
+            await abort(context, refused)
+
+    def _unread(self) -> Refusal:
+        """Returns the refusal for a worker that does not read what it is sent."""
+        limit = self._limits.unread_bytes
+        problem = "that many bytes wait for the worker, which reads nothing or too slowly"
+        return refusal(LimitReachedError("unread_bytes", limit, problem))
 
     async def _first_frame(self, context: Context) -> worker_pb2.SessionRequest | None:
         """Returns the frame with the hello; None when the stream ends before it."""
@@ -159,13 +181,18 @@ class _Ending:
 
 
 class _Heartbeat:
-    """The heartbeat of one session: sends one when nothing else was sent, and ends a silent session."""
+    """The heartbeat of one session: sends one when nothing else was sent, and ends a silent session.
+
+    A session is silent if nothing comes from the worker, and also if it does not take what is sent.
+    """
 
     def __init__(self, stream: SessionWriter, times: SessionTimes, ending: _Ending) -> None:
         self._stream = stream
         self._times = times
         self._ending = ending
         self._silent_seconds = 0.0
+        self._stuck_seconds = 0.0
+        self._taken = 0
         self.received = True
         """Whether a frame has come since the last tick."""
         self._handle: asyncio.TimerHandle | None = None
@@ -184,6 +211,13 @@ class _Heartbeat:
         if self._silent_seconds >= times.timeout:
             seconds = times.timeout
             self._ending.end(unavailable("silent", f"nothing was heard for {seconds:g} s"))
+            return
+        stuck = self._stream.waiting > 0 and self._stream.taken == self._taken
+        self._stuck_seconds = self._stuck_seconds + times.heartbeat if stuck else 0.0
+        self._taken = self._stream.taken
+        if self._stuck_seconds >= times.timeout:
+            seconds = times.timeout
+            self._ending.end(unavailable("silent", f"nothing was read for {seconds:g} s"))
             return
         self._stream.heartbeat()
         self.start()

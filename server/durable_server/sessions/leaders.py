@@ -7,7 +7,7 @@ attempts that it holds, sends again what was not acknowledged, and its next sess
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ..processor.router import Router
@@ -24,6 +24,11 @@ class Member(Protocol):
     @property
     def leads(self) -> Mapping[int, tuple[int, int]]:
         """The epoch and the last sequence of the log, for each partition that it leads."""
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it gives its partitions away because it stops."""
         ...
 
 
@@ -97,6 +102,21 @@ class Leaders:
     def current(self) -> bool:
         """See `Topology.current`; if not, what is known here of the leaders may be old."""
         return self._topology.current
+
+    @property
+    def stopping(self) -> bool:
+        """Whether this node gives its partitions away because it stops."""
+        own = self._topology.live.get(self.node)
+        return own is not None and own.stopping
+
+    @property
+    def leads_here(self) -> bool:
+        """Whether this node leads a partition."""
+        return bool(self._router.all())
+
+    def serving(self) -> Collection[str]:
+        """Returns the names of the nodes that live and do not stop."""
+        return [name for name, it in self._topology.live.items() if not it.stopping]
 
     def others(self) -> Iterable[str]:
         """Returns the names of the other nodes that live."""

@@ -27,16 +27,19 @@ def open_keeper(
     *,
     replicas: int,
     trim_bytes: int,
+    process: str = "",
 ) -> Keeper | None:
     """Returns the keeper, not started; None with the setting NONE.
 
     The setting is CLUSTER, NONE or the URL of an object store; `replicas` applies to a new stream in
-    the cluster. Raises what `object_place.open_place` raises.
+    the cluster. `process` tells the processes apart that share the data dir. Raises what
+    `object_place.open_place` raises.
     """
     if setting == NONE:
         return None
+    scratch = data_dir / (f"snapshots-{process}.tmp" if process else _SCRATCH)
     place = _place(setting, source, metadata.id, replicas)
-    return Keeper(place, metadata.id, metadata.partitions, data_dir / _SCRATCH, trim_bytes)
+    return Keeper(place, metadata.id, metadata.partitions, scratch, trim_bytes)
 
 
 def _place(setting: str, source: EndpointSource, system_id: str, replicas: int) -> Place:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from ..log.extent import Extent
-from ..log.interface import LogDataLostError, Position
+from ..log.interface import LogTrimmedError, Position
 from ..log.jetstream import stream_name
 from ..store.schema import MIGRATIONS, VERSION
 from .manifest import Manifest, SnapshotDamagedError, SnapshotError
@@ -33,7 +33,7 @@ async def fetch_if_needed(
 ) -> None:
     """Puts a snapshot in the place of a partition's store, if the log does not suffice for the store.
 
-    The store must not be open. Raises LogDataLostError when there is no snapshot that fits, with the
+    The store must not be open. Raises LogTrimmedError when there is no snapshot that fits, with the
     reasons, and PlaceError when the place cannot be read.
     """
     position = await asyncio.to_thread(_position, store)
@@ -55,7 +55,7 @@ async def fetch_if_needed(
         logger.warning("%s", reason)
         reasons.append(reason)
     found = "; ".join(reasons) or f"there is no snapshot of partition {partition} in {place.name}"
-    raise LogDataLostError(
+    raise LogTrimmedError(
         f"{stream_name(partition)}: {problem}: what is before is lost, because {found}. Bring back the"
         " store, or make a new system of a backup with `durable restore`"
     )

@@ -28,7 +28,7 @@ from ..log.fenced import FIRST_PAUSE, LONGEST_PAUSE
 from ..log.jetstream import ACK_TIMEOUT_REPLICATED, HEADER_BYTES_MAX, stream_config
 from ..log.stream_creation import StreamConfigError, create_stream
 from ..nats import api
-from ..nats.api import INSUFFICIENT_STORAGE, ApiError, call_api, error_of
+from ..nats.api import INSUFFICIENT_STORAGE, ApiError, answer_of, call_api, error_of
 from ..nats.backoff import Backoff
 from ..nats.connection import (
     Connection,
@@ -219,13 +219,8 @@ class NatsPlace:
                 connection.call(subject, data, ACK_TIMEOUT_REPLICATED, _HEADER)
                 for subject, data in waiting
             ]
-            answers = await _all(calls)
-            for answer in answers:
-                if not answer.payload:
-                    raise ApiError(answer.status, answer.description or "an empty ack")
-                ack = json.loads(answer.payload)
-                if "error" in ack:
-                    raise error_of(ack)
+            for answer in await _all(calls):
+                answer_of(answer)
 
         await self._repeat("writing", send)
 

@@ -8,12 +8,22 @@ with the same guarantees.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
 from ..core.changes import Changes
 from ..core.messages import OutboxMessage
-from ..core.model import Awakeable, EntryRow, Handler, Invocation, State
+from ..core.model import (
+    Awakeable,
+    Deployment,
+    EndedAttempt,
+    EntryRow,
+    Handler,
+    Invocation,
+    Route,
+    State,
+)
 from ..core.partition import Source
 from ..log.interface import Position
 
@@ -42,8 +52,13 @@ class Recovered(NamedTuple):
     """The number of the last message to each other partition that messages were sent to."""
     seen: dict[int, int]
     """The number of the last message that has taken effect, by the partition that has sent it."""
-    outbox: list[OutboxMessage]
-    """The messages that their partitions have not confirmed, by destination and number."""
+    outbox: dict[int, range]
+    """The numbers of the messages that their partitions have not confirmed, by destination."""
+    level: int
+    """The format level of the log."""
+    deployments: list[Deployment]
+    """The builds that workers have registered, in order."""
+    routes: list[Route]
 
 
 class Sort(Enum):
@@ -88,12 +103,16 @@ class Filter(NamedTuple):
     states: tuple[State, ...] = ()
     """Without repetition."""
     handler: str = ""
+    handlers: tuple[str, ...] | None = None
+    """The handlers that the caller may see; None for all."""
     key: str = ""
     service: str = ""
     created_min_ms: int = 0
     created_max_ms: int = 0
     failure_text: str = ""
     parent: str = ""
+    pinned_build: str = ""
+    """The build that invocations which have not ended are pinned to."""
 
 
 class StoreFullError(Exception):
@@ -106,7 +125,15 @@ class Store(Source, Protocol):
     def recover(self) -> Recovered:
         """Returns what a new leader needs.
 
-        Raises StoreVersionError for an entry or a message of a kind that only a newer version knows.
+        Raises StoreVersionError for an entry of a kind that only a newer version knows.
+        """
+        ...
+
+    def outbox(self, destination: int, first: int, size: int) -> list[OutboxMessage]:
+        """Returns unconfirmed messages to a partition from a number on, up to `size` bytes.
+
+        It returns at least one if there is one. Raises StoreVersionError for a message of a kind that
+        only a newer version knows.
         """
         ...
 
@@ -130,6 +157,40 @@ class Store(Source, Protocol):
         """Returns one entry of a journal."""
         ...
 
+    def attempts(self, number: int) -> list[EndedAttempt]:
+        """Returns the last attempts of an invocation that have ended, in order.
+
+        Without the last one if it is the only one: the invocation says all about it.
+        """
+        ...
+
+    def deployments(self) -> list[Deployment]:
+        """Returns the builds that workers have registered, in order."""
+        ...
+
+    def routes(self) -> list[Route]:
+        """Returns the routes by handler."""
+        ...
+
+    def patches(self, handler: str) -> list[tuple[str, str, str, int, int, int]]:
+        """Returns the patches in journals, for one handler or with an empty name for all.
+
+        Of each: its handler, its name, the build that recorded it, its kind of entry, when it was
+        recorded first, and how many of these invocations have not ended.
+        """
+        ...
+
+    def unpatched(
+        self, handler: str, name: str, builds: Sequence[str], size: int
+    ) -> tuple[int, list[str]]:
+        """Counts the invocations of a handler that have a journal, without a patch, and not ended.
+
+        Those that one of these builds has begun are left out, unless they were repinned, because then
+        nobody knows which build has begun them. It counts up to 10,000, and returns up to
+        `size` ids too.
+        """
+        ...
+
     def completions(self, number: int) -> dict[int, int]:
         """Returns the completion of each entry of a journal by its index, in program order."""
         ...
@@ -150,6 +211,10 @@ class Store(Source, Protocol):
         """Counts invocations by handler and state."""
         ...
 
+    def pinned_counts(self) -> list[tuple[str, str, int]]:
+        """Counts the pinned invocations that have not ended, by build and handler."""
+        ...
+
     def handlers(self) -> list[tuple[Handler, int]]:
         """Returns all handlers with the time of their first registration, by name."""
         ...
@@ -158,14 +223,19 @@ class Store(Source, Protocol):
         """Returns ids of finished invocations whose retention is over."""
         ...
 
-    def early_awakeables(self, before_ms: int, size: int) -> list[str]:
-        """Returns ids of awakeables that were resolved before a time and that no invocation created."""
+    def early_awakeables(self, resolved_ms: int, revoked_ms: int, size: int) -> list[str]:
+        """Returns ids of awakeables that no invocation has created, by the age of what they keep.
+
+        That is an outcome of `resolved_ms` or before, or else a webhook's revocation of `revoked_ms`
+        or before.
+        """
         ...
 
-    def next_expiry(self, early_ms: int) -> int:
+    def next_expiry(self, resolved_ms: int, revoked_ms: int) -> int:
         """Returns when the next invocation or awakeable expires; 0 when there is none.
 
-        An awakeable that no invocation has created is kept for `early_ms`.
+        An awakeable that no invocation has created is kept for `resolved_ms` from its outcome on,
+        and for `revoked_ms` from a revocation on if it has no outcome.
         """
         ...
 

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -177,6 +177,12 @@ def _conditions(where: Filter) -> dict[str, _Condition]:
     for name in ("handler", *_LABELS):
         if wanted := getattr(where, name):
             conditions[name] = _Condition(f"{name} = ?", (wanted,))
+    if where.handlers is not None:
+        marks = ", ".join("?" * len(where.handlers))
+        conditions["handlers"] = _Condition(f"handler IN ({marks})", where.handlers)
+    if where.pinned_build:
+        sql = "build = ? AND pinned = 1 AND completed_ms = 0"
+        conditions["pinned_build"] = _Condition(sql, (where.pinned_build,))
     if where.failure_text:
         conditions["failure"] = _Condition(f"instr({TEXT}, ?) > 0", (where.failure_text,))
     return conditions
@@ -190,26 +196,28 @@ def _choose_driver(
     sort: Sort,
 ) -> tuple[_Driver, _Driver | None]:
     """Returns the driver with the fewest rows, and another one for when its rows are too many."""
+    visible = None if where.handlers is None else frozenset(where.handlers)
     pairs = {
         (handler, state): count
         for (handler, state), count in counts.items()
         if count
         and (not where.states or state in where.states)
         and (not where.handler or handler == where.handler)
+        and (visible is None or handler in visible)
         and (sort is not Sort.COMPLETED or state in FINAL)
     }
     few, best = sum(pairs.values()), None
-    for name, scans in _other_indexes(failure_index, where):
+    for name, scans in _other_indexes(failure_index, where, pairs):
         count = min(sum(_probe(db, scan) for scan in scans if scan.counted), PROBE_ROWS)
         if count <= few:
             few, best = count, _in_order(name, scans, sort)
     if best is not None and (sort is Sort.CREATED or few < PROBE_ROWS):
         return best, None
-    if sort is Sort.CREATED and not where.states and not where.handler:
+    if sort is Sort.CREATED and not where.states and not where.handler and visible is None:
         everything = _IndexScan("invocations NOT INDEXED", _Condition("number > 0"))
         return _Driver([everything], frozenset()), None
     scans = [_pair(*pair, sort) for pair in pairs]
-    return _Driver(scans, frozenset({"states", "handler"})), best
+    return _Driver(scans, frozenset({"states", "handler", "handlers"})), best
 
 
 def _pair(handler: str, state: State, sort: Sort) -> _IndexScan:
@@ -225,7 +233,7 @@ def _pair(handler: str, state: State, sort: Sort) -> _IndexScan:
 
 
 def _other_indexes(
-    failure_index: FailureIndex | None, where: Filter
+    failure_index: FailureIndex | None, where: Filter, pairs: Iterable[tuple[str, State]]
 ) -> Iterator[tuple[str, list[_IndexScan]]]:
     """Yields the other indexes that could drive the query; the one with probably fewest rows last.
 
@@ -237,6 +245,13 @@ def _other_indexes(
             sql = f"{name} = ? AND {name} <> '' AND state = ?"
             states = where.states or _ALL
             yield name, [_IndexScan(source, _Condition(sql, (wanted, state))) for state in states]
+    if where.pinned_build:
+        source = "invocations INDEXED BY invocations_by_pin"
+        sql = "build = ? AND handler = ? AND state = ? AND pinned = 1 AND completed_ms = 0"
+        yield (
+            "pinned_build",
+            [_IndexScan(source, _Condition(sql, (where.pinned_build, *pair))) for pair in pairs],
+        )
     if failure_index is not None and (match := failure_index.match(where.failure_text)):
         yield (
             "failure",

@@ -12,7 +12,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..core.model import Awakeable, Failure, Handler, Invocation, State, StepFailures
+from ..core.model import (
+    Awakeable,
+    Deployment,
+    Failure,
+    Handler,
+    Invocation,
+    Route,
+    State,
+    StepFailures,
+)
 
 STATIC = (
     "number, id, handler, key, input, headers, service, partition_key, idempotency_key, parent, "
@@ -21,7 +30,7 @@ STATIC = (
 DYNAMIC = (
     "state, attempt, worker_id, failures, started_ms, updated_ms, completed_ms, wake_ms, "
     "expire_ms, version, outcome, fault_type, fault_message, fault, pause_reason, "
-    "pause_identity, pause_ms, turn, deadline_ms, rest"
+    "pause_identity, pause_ms, turn, deadline_ms, build, pinned, rest"
 )
 ALL = f"{STATIC}, {DYNAMIC}"
 LISTED = ALL.replace("input, headers", "NULL, NULL")
@@ -40,8 +49,17 @@ ENTRY = (
     "target, attempt, signal, failed_tries, schema"
 )
 INSERT_ENTRY = f"INSERT INTO journal (number, {ENTRY}) VALUES (?{',?' * (ENTRY.count(',') + 1)})"
+ATTEMPT = (
+    "attempt, worker_id, build_id, version, started_ms, ended_ms, ended, run, failure_type,"
+    " failure_message"
+)
+INSERT_ATTEMPT = (
+    f"INSERT OR REPLACE INTO attempts (number, {ATTEMPT})"
+    f" VALUES (?{',?' * (ATTEMPT.count(',') + 1)})"
+)
 AWAKEABLE = (
-    "id, invocation, positions, created_ms, resolved_ms, outcome, schema, requests, released"
+    "id, invocation, positions, created_ms, resolved_ms, outcome, schema, requests, released,"
+    " revoked"
 )
 INSERT_AWAKEABLE = (
     f"INSERT OR REPLACE INTO awakeables ({AWAKEABLE}) VALUES (?{',?' * AWAKEABLE.count(',')})"
@@ -61,13 +79,29 @@ class _Extra(NamedTuple):
     requests: tuple[tuple[str, int], ...] = ()
     recorded_by: str = ""
     claims: tuple[str, ...] = ()
+    attempt_build: str | None = None
+    """Only if it is not the build of the column."""
+    attempt_ms: int = 0
+    """Only if it is not when the invocation began."""
+    run: int = 1
+    run_ms: int = 0
+    first_index: int = 0
+    completions_before: int = 0
+    source: str = ""
+    source_index: int = 0
+    repinned: bool = False
+    signals_before: int = 0
+    first_input: bytes = b""
+    seed_id: str = ""
 
 
 encode = msgspec.msgpack.Encoder().encode
 _decode_headers = msgspec.msgpack.Decoder(tuple[tuple[str, str], ...]).decode
 decode_handler = msgspec.msgpack.Decoder(Handler).decode
-_decode_extra = msgspec.msgpack.Decoder(_Extra).decode
-_decode_requests = msgspec.msgpack.Decoder(tuple[str, ...]).decode
+decode_deployment = msgspec.msgpack.Decoder(Deployment).decode
+decode_route = msgspec.msgpack.Decoder(Route).decode
+decode_extra = msgspec.msgpack.Decoder(_Extra).decode
+_decode_texts = msgspec.msgpack.Decoder(tuple[str, ...]).decode
 _decode_indexes = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 
 
@@ -95,11 +129,13 @@ def changed_row(it: Invocation) -> tuple[Any, ...]:
     """Returns the values of UPDATE."""
     fault_type, fault_message, fault = it.failure or (None, None, None)
     extra = None
+    attempt_build = None if it.attempt_build == it.build else it.attempt_build
+    attempt_ms = 0 if it.attempt_ms == it.started_ms else it.attempt_ms
     if (
         (it.cancel_ms or it.failing_ms or it.step_failures)
-        or it.requests
-        or it.recorded_by
-        or it.claims
+        or (it.requests or it.recorded_by or it.claims)
+        or (attempt_build is not None or attempt_ms or it.run > 1)
+        or (it.source or it.repinned)
     ):
         extra = encode(
             _Extra(
@@ -113,12 +149,24 @@ def changed_row(it: Invocation) -> tuple[Any, ...]:
                 it.requests,
                 it.recorded_by,
                 it.claims,
+                attempt_build,
+                attempt_ms,
+                it.run,
+                it.run_ms,
+                it.first_index,
+                it.completions_before,
+                it.source,
+                it.source_index,
+                it.repinned,
+                it.signals_before,
+                it.first_input,
+                it.seed_id,
             )
         )
     return (
         it.state,
         it.attempt,
-        it.worker_id,
+        it.last_worker_id,
         it.failures,
         it.started_ms,
         it.updated_ms,
@@ -135,6 +183,8 @@ def changed_row(it: Invocation) -> tuple[Any, ...]:
         it.pause_ms,
         it.lock_place,
         it.deadline_ms,
+        it.build,
+        it.pinned,
         extra,
         it.number,
     )
@@ -158,7 +208,8 @@ def invocation(row: Sequence[Any]) -> Invocation:
         kind=row[12],
         state=State(row[13]),
         attempt=row[14],
-        worker_id=row[15],
+        worker_id=row[15] if row[13] == State.RUNNING else "",
+        last_worker_id=row[15],
         failures=row[16],
         started_ms=row[17],
         updated_ms=row[18],
@@ -173,9 +224,13 @@ def invocation(row: Sequence[Any]) -> Invocation:
         pause_ms=row[29],
         lock_place=row[30],
         deadline_ms=row[31],
+        build=row[32],
+        pinned=bool(row[33]),
+        attempt_build=row[32],
+        attempt_ms=row[17],
     )
-    if row[32] is not None:
-        extra = _decode_extra(row[32])
+    if row[34] is not None:
+        extra = decode_extra(row[34])
         it.cancel_reason = extra.cancel_reason
         it.cancel_identity = extra.cancel_identity
         it.cancel_ms = extra.cancel_ms
@@ -186,6 +241,19 @@ def invocation(row: Sequence[Any]) -> Invocation:
         it.requests = extra.requests
         it.recorded_by = extra.recorded_by
         it.claims = extra.claims
+        if extra.attempt_build is not None:
+            it.attempt_build = extra.attempt_build
+        it.attempt_ms = extra.attempt_ms or it.started_ms
+        it.run = extra.run
+        it.run_ms = extra.run_ms
+        it.first_index = extra.first_index
+        it.completions_before = extra.completions_before
+        it.source = extra.source
+        it.source_index = extra.source_index
+        it.repinned = extra.repinned
+        it.signals_before = extra.signals_before
+        it.first_input = extra.first_input
+        it.seed_id = extra.seed_id
     return it
 
 
@@ -197,12 +265,20 @@ def awakeable_row(it: Awakeable) -> tuple[Any, ...]:
         it.schema,
         encode(it.requests) if it.requests else None,
         it.released,
+        encode(it.revoked) if it.revoked else None,
     )
 
 
 def awakeable(row: Sequence[Any]) -> Awakeable:
     """Returns the awakeable of a row of AWAKEABLE."""
     indexes = _decode_indexes(row[2]) if row[2] else ()
-    requests = _decode_requests(row[7]) if row[7] else ()
-    released = bool(row[8])
-    return Awakeable(row[0], row[1], indexes, row[3], row[4], row[5], row[6], requests, released)
+    requests = _decode_texts(row[7]) if row[7] else ()
+    it = Awakeable(row[0], row[1], indexes, row[3], row[4], row[5], row[6], requests)
+    it.released = bool(row[8])
+    it.revoked = _decode_texts(row[9]) if row[9] else ()
+    return it
+
+
+def was_repinned(rest: bytes) -> bool:
+    """Returns whether the column `rest` of an invocation says that it was repinned, for SQL."""
+    return decode_extra(rest).repinned

@@ -9,7 +9,7 @@ Every write pays for the indexes, so each index names the query that it answers.
 
 from __future__ import annotations
 
-VERSION = 5
+VERSION = 8
 """Written to `PRAGMA user_version`; a store of a version that is not in MIGRATIONS is refused."""
 
 _INDEXES = """
@@ -29,6 +29,36 @@ CREATE INDEX invocations_by_parent ON invocations (parent, state) WHERE parent <
 -- It includes the text, which is compared row by row: there are few such rows, and they change often.
 CREATE INDEX invocations_in_trouble ON invocations (number, fault_type, fault_message)
     WHERE fault_message IS NOT NULL AND completed_ms = 0;
+"""
+
+_BUILDS = """
+-- The builds that workers have registered, and the routes of handlers; each a MessagePack tuple.
+CREATE TABLE deployments (build_id TEXT PRIMARY KEY, spec BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE routes (handler TEXT PRIMARY KEY, spec BLOB NOT NULL) WITHOUT ROWID;
+
+-- The last attempts of each invocation that have ended; of an invocation with one attempt, its row
+-- says it all.
+CREATE TABLE attempts (
+    number INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    worker_id TEXT NOT NULL,
+    build_id TEXT NOT NULL,
+    version TEXT NOT NULL,
+    started_ms INTEGER NOT NULL,
+    ended_ms INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    failure_type TEXT NOT NULL,
+    failure_message TEXT NOT NULL,
+    PRIMARY KEY (number, attempt)
+) WITHOUT ROWID;
+
+-- Invocations that have not ended and are pinned to a build. The last two columns, which are the same
+-- in all of its rows, let SQLite count without reading the invocations.
+CREATE INDEX invocations_by_pin ON invocations (build, handler, state, completed_ms, pinned)
+    WHERE pinned = 1 AND completed_ms = 0;
+-- The patches in journals, deprecated ones too.
+CREATE INDEX journal_patches ON journal (name, number) WHERE kind IN (15, 16);
 """
 
 _PARTITIONS = """
@@ -74,6 +104,19 @@ UPDATE position SET last_number = (SELECT coalesce(max(number), 0) FROM invocati
 ALTER TABLE awakeables ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
 {_PARTITIONS}
 """,
+    5: """
+ALTER TABLE position ADD COLUMN level INTEGER NOT NULL DEFAULT 1;
+""",
+    6: """
+ALTER TABLE awakeables ADD COLUMN revoked BLOB;
+CREATE INDEX awakeables_revoked ON awakeables (created_ms)
+    WHERE invocation = '' AND resolved_ms = 0;
+""",
+    7: f"""
+ALTER TABLE invocations ADD COLUMN build TEXT NOT NULL DEFAULT '';
+ALTER TABLE invocations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+{_BUILDS}
+""",
 }
 """The statements that upgrade a store of each older version to the next, in place and without loss."""
 
@@ -86,9 +129,11 @@ CREATE TABLE position (
     -- The log's time at that position: the next leader's clock does not begin before it.
     time_ms INTEGER NOT NULL,
     -- The number of the youngest invocation ever: that of a removed one is not given again.
-    last_number INTEGER NOT NULL DEFAULT 0
+    last_number INTEGER NOT NULL DEFAULT 0,
+    -- The format level of the log.
+    level INTEGER NOT NULL DEFAULT 1
 );
-INSERT INTO position VALUES (1, 0, 0, 0, 0, 0);
+INSERT INTO position VALUES (1, 0, 0, 0, 0, 0, 1);
 
 CREATE TABLE invocations (
     number INTEGER PRIMARY KEY,
@@ -123,6 +168,9 @@ CREATE TABLE invocations (
     pause_ms INTEGER NOT NULL,
     turn INTEGER NOT NULL,
     deadline_ms INTEGER NOT NULL,
+    -- The build that began the journal, and whether only its workers go on.
+    build TEXT NOT NULL,
+    pinned INTEGER NOT NULL,
     -- MessagePack of what only the rules need and few invocations have: see `rows`.
     rest BLOB
 );
@@ -171,11 +219,16 @@ CREATE TABLE awakeables (
     schema TEXT NOT NULL DEFAULT '',
     requests BLOB,
     -- Whether that invocation lives in another partition and has ended.
-    released INTEGER NOT NULL DEFAULT 0
+    released INTEGER NOT NULL DEFAULT 0,
+    -- The ids of its revoked webhooks.
+    revoked BLOB
 ) WITHOUT ROWID;
 CREATE INDEX awakeables_by_invocation ON awakeables (invocation) WHERE invocation <> '';
--- Awakeables that were resolved early, by age.
+-- Awakeables that no entry has waited for, by the age of their outcomes.
 CREATE INDEX awakeables_early ON awakeables (resolved_ms) WHERE invocation = '';
+-- Awakeables that only have revoked webhooks, by the age of the last revocation.
+CREATE INDEX awakeables_revoked ON awakeables (created_ms)
+    WHERE invocation = '' AND resolved_ms = 0;
 
 -- Journal entries that wait for the end of another invocation.
 CREATE TABLE waiters (
@@ -207,4 +260,5 @@ CREATE TABLE handlers (
     spec BLOB NOT NULL,
     created_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
+{_BUILDS}
 {_PARTITIONS}"""

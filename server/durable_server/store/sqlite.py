@@ -24,31 +24,41 @@ from typing import Any
 
 import msgspec
 
+from ..core.attempts import KEPT
 from ..core.changes import Changes
 from ..core.entry_kinds import KINDS
+from ..core.levels import FORMAT_LEVEL
 from ..core.messages import OutboxMessage
 from ..core.model import (
     Awakeable,
+    Deployment,
+    EndedAttempt,
     EntryRow,
     Handler,
     Invocation,
     OpenEntry,
+    Route,
     State,
 )
 from ..core.records import DEADLINE, WAKE
+from ..core.states import FINAL
 from ..log.interface import Position
 from ..log.message_codec import decode_message, encode_message
 from . import pages, rows
 from .failure_index import FailureIndex, FailureIndexError
 from .file_users import describe, file_users
 from .interface import PAGE_BYTES, Filter, Order, Page, PageCursor, Recovered, StoreFullError
-from .rows import ALL, AWAKEABLE, ENTRY, LISTED, LISTED_SIZE
+from .rows import ALL, ATTEMPT, AWAKEABLE, ENTRY, LISTED, LISTED_SIZE
 from .schema import MIGRATIONS, SCHEMA, VERSION
 
 logger = logging.getLogger("durable.store")
 
 CACHE_BYTES = 64 * 1024 * 1024
 """How much of its file a store keeps in memory. The stores of one process share this much."""
+UNPATCHED_COUNTED = 10_000
+"""Up to how many invocations without a patch are counted, because each is looked up in the journal."""
+_LIVE = ", ".join(str(int(it)) for it in State if it not in FINAL)
+"""The states of invocations that have not ended."""
 _START_SECONDS = 5.0
 """How long the start waits for another process that is writing to the file."""
 _WAL_BYTES = 64 * 1024 * 1024
@@ -130,9 +140,15 @@ class SqliteStore:
             }
         )
         """Invocations by handler and state. Pairs that have become zero stay until the next start."""
-        self._sequence: int = self._db.execute("SELECT sequence FROM position").fetchone()[0]
+        self._sequence: int
+        self._level: int
+        """The format level of the log."""
+        self._sequence, self._level = self._db.execute(
+            "SELECT sequence, level FROM position"
+        ).fetchone()
         self._durable = 0
         """The sequence up to which commits are known to survive a power loss."""
+        self._db.create_function("was_repinned", 1, rows.was_repinned, deterministic=True)
         # From here on SQLite does not wait for another process.
         self._db.execute("PRAGMA busy_timeout = 0")
 
@@ -142,6 +158,7 @@ class SqliteStore:
         sequence, epoch, frame, time_ms, last_number = db.execute(
             "SELECT sequence, epoch, frame, time_ms, last_number FROM position"
         ).fetchone()
+        self._check_level()
         active = self._invocations(
             f"SELECT {ALL} FROM invocations WHERE state IN (?, ?) ORDER BY number",
             (State.PENDING, State.RUNNING),
@@ -178,15 +195,42 @@ class SqliteStore:
             time_ms,
             {partition: sent for partition, sent, _ in peers if sent},
             {partition: seen for partition, _, seen in peers if seen},
-            self._outbox(),
+            self._unconfirmed({partition: sent for partition, sent, _ in peers}),
+            self._level,
+            self.deployments(),
+            self.routes(),
         )
 
-    def _outbox(self) -> list[OutboxMessage]:
-        """Returns the messages that their partitions have not confirmed."""
+    def _check_level(self) -> None:
+        if self._level > FORMAT_LEVEL:
+            raise StoreVersionError(
+                f"the store {self._path or ':memory:'} has format level {self._level}, and this version"
+                f" reads up to {FORMAT_LEVEL}: start the version that has written it, or a newer one"
+            )
+
+    def _unconfirmed(self, sent: dict[int, int]) -> dict[int, range]:
+        """Returns the numbers of the messages that their partitions have not confirmed."""
+        unconfirmed: dict[int, range] = {}
+        for destination, last in sent.items():
+            found = self._db.execute(
+                "SELECT min(sequence) FROM outbox WHERE destination = ?", (destination,)
+            )
+            (first,) = found.fetchone()
+            if first is not None:
+                unconfirmed[destination] = range(first, last + 1)
+        return unconfirmed
+
+    def outbox(self, destination: int, first: int, size: int) -> list[OutboxMessage]:
+        """See `Store.outbox`."""
         outbox: list[OutboxMessage] = []
-        for destination, sequence, data in self._db.execute(
-            "SELECT destination, sequence, message FROM outbox ORDER BY destination, sequence"
+        for sequence, data in self._db.execute(
+            "SELECT sequence, message FROM outbox WHERE destination = ? AND sequence >= ? "
+            "ORDER BY sequence",
+            (destination, first),
         ):
+            size -= len(data)
+            if outbox and size < 0:
+                break
             try:
                 message = decode_message(data)
             except (KeyError, msgspec.MsgspecError) as error:
@@ -220,6 +264,9 @@ class SqliteStore:
                 self._remove(changes.removed, moved)
             if changes.created:
                 db.executemany(rows.INSERT, map(rows.full_row, changes.created.values()))
+            if changes.journals_removed:
+                journals = [(number,) for number in changes.journals_removed]
+                db.executemany("DELETE FROM journal WHERE number = ?", journals)
             if changes.entries:
                 db.executemany(
                     rows.INSERT_ENTRY, [(number, *row) for number, row in changes.entries]
@@ -230,6 +277,9 @@ class SqliteStore:
                     "WHERE number = ? AND position = ?",
                     changes.completions,
                 )
+            if changes.inputs:
+                inputs = [(given, number) for number, given in changes.inputs.items()]
+                db.executemany("UPDATE invocations SET input = ? WHERE number = ?", inputs)
             if changes.changed:
                 db.executemany(rows.UPDATE, map(rows.changed_row, changes.changed.values()))
             self._count_changes(changes, moved)
@@ -248,6 +298,7 @@ class SqliteStore:
                 raise StoreFullError(f"the disk of the store is full: {error}") from error
             raise
         self._sequence = position.sequence
+        self._level = changes.level or self._level
         self._counts.update(moved)
 
     def _count_changes(self, changes: Changes, moved: Counter[tuple[str, State]]) -> None:
@@ -306,10 +357,27 @@ class SqliteStore:
                 "ON CONFLICT (name) DO UPDATE SET spec = excluded.spec",
                 [(handler.name, rows.encode(handler), ms) for handler, ms in changes.handlers],
             )
+        if changes.attempts:
+            self._commit_attempts(changes.attempts)
+        for build_id, deployment in changes.deployments.items():
+            if deployment is None:
+                db.execute("DELETE FROM deployments WHERE build_id = ?", (build_id,))
+            else:
+                spec = rows.encode(deployment)
+                db.execute("INSERT OR REPLACE INTO deployments VALUES (?, ?)", (build_id, spec))
+        for handler, route in changes.routes.items():
+            if route is None:
+                db.execute("DELETE FROM routes WHERE handler = ?", (handler,))
+            else:
+                spec = rows.encode(route)
+                db.execute("INSERT OR REPLACE INTO routes VALUES (?, ?)", (handler, spec))
+        if changes.level:
+            db.execute("UPDATE position SET level = ?", (changes.level,))
         if changes.outbox:
+            level = changes.level or self._level
             db.executemany(
                 "INSERT INTO outbox VALUES (?, ?, ?)",
-                [(to, number, encode_message(message)) for to, number, message in changes.outbox],
+                [(to, number, encode_message(it, level)) for to, number, it in changes.outbox],
             )
             # The last number of each destination comes last.
             last = {it.destination: it.sequence for it in changes.outbox}
@@ -330,6 +398,15 @@ class SqliteStore:
                 changes.acknowledged.items(),
             )
 
+    def _commit_attempts(self, attempts: list[tuple[int, EndedAttempt]]) -> None:
+        """Writes attempts that have ended, and removes those that are too many."""
+        db = self._db
+        db.executemany(rows.INSERT_ATTEMPT, [(number, *it) for number, it in attempts])
+        late = [(number, it.attempt - KEPT) for number, it in attempts]
+        late = [it for it in late if it[1] > 0]
+        if late:
+            db.executemany("DELETE FROM attempts WHERE number = ? AND attempt <= ?", late)
+
     def _remove(self, removed: dict[str, int], moved: Counter[tuple[str, State]]) -> None:
         """Removes invocations with everything that belongs to them."""
         db = self._db
@@ -347,6 +424,7 @@ class SqliteStore:
         db.executemany("DELETE FROM waiters WHERE target = ?", by_id)
         db.executemany("DELETE FROM signals WHERE number = ?", by_number)
         db.executemany("DELETE FROM journal WHERE number = ?", by_number)
+        db.executemany("DELETE FROM attempts WHERE number = ?", by_number)
         db.executemany("DELETE FROM invocations WHERE number = ?", by_number)
 
     def load(self, invocation_id: str) -> Invocation | None:
@@ -411,6 +489,57 @@ class SqliteStore:
         ).fetchone()
         return None if row is None else EntryRow._make(row)
 
+    def attempts(self, number: int) -> list[EndedAttempt]:
+        """See `Store.attempts`."""
+        found = self._db.execute(
+            f"SELECT {ATTEMPT} FROM attempts WHERE number = ? ORDER BY attempt", (number,)
+        )
+        return [EndedAttempt._make(row) for row in found]
+
+    def deployments(self) -> list[Deployment]:
+        """See `Store.deployments`."""
+        found = self._db.execute("SELECT spec FROM deployments")
+        return sorted((rows.decode_deployment(spec) for (spec,) in found), key=lambda it: it.number)
+
+    def routes(self) -> list[Route]:
+        """See `Store.routes`."""
+        found = self._db.execute("SELECT spec FROM routes ORDER BY handler")
+        return [rows.decode_route(spec) for (spec,) in found]
+
+    def patches(self, handler: str) -> list[tuple[str, str, str, int, int, int]]:
+        """See `Store.patches`."""
+        return self._db.execute(
+            "SELECT i.handler, j.name, j.target, j.kind, min(j.created_ms),"
+            " sum(i.completed_ms = 0) FROM journal j INDEXED BY journal_patches"
+            " JOIN invocations i ON i.number = j.number"
+            " WHERE j.kind IN (15, 16) AND (?1 = '' OR i.handler = ?1)"
+            " GROUP BY i.handler, j.name, j.target, j.kind",
+            (handler,),
+        ).fetchall()
+
+    def unpatched(
+        self, handler: str, name: str, builds: Sequence[str], size: int
+    ) -> tuple[int, list[str]]:
+        """See `Store.unpatched`."""
+        found = self._db.execute(
+            "SELECT i.id FROM invocations i INDEXED BY invocations_by_state"
+            f" WHERE i.state IN ({_LIVE}) AND i.handler = ?"
+            # A repinned one has the build that it was moved to, and another has begun its journal.
+            f" AND (i.build NOT IN ({', '.join('?' * len(builds))})"
+            " OR (i.rest IS NOT NULL AND was_repinned(i.rest)))"
+            " AND EXISTS (SELECT 1 FROM journal j WHERE j.number = i.number)"
+            " AND NOT EXISTS (SELECT 1 FROM journal j INDEXED BY journal_patches"
+            " WHERE j.kind IN (15, 16) AND j.name = ? AND j.number = i.number)"
+            f" LIMIT {UNPATCHED_COUNTED}",
+            (handler, *builds, name),
+        )
+        count, ids = 0, list[str]()
+        for (invocation_id,) in found:
+            count += 1
+            if count <= size:
+                ids.append(invocation_id)
+        return count, ids
+
     def completions(self, number: int) -> dict[int, int]:
         """Returns the completion of each entry of a journal by its index, in program order."""
         return dict(
@@ -459,6 +588,14 @@ class SqliteStore:
         """Counts invocations by handler and state, from memory."""
         return [(*pair, count) for pair, count in sorted(self._counts.items()) if count]
 
+    def pinned_counts(self) -> list[tuple[str, str, int]]:
+        """See `Store.pinned_counts`; reads only the index, which has no other invocations."""
+        found = self._db.execute(
+            "SELECT build, handler, count(*) FROM invocations INDEXED BY invocations_by_pin "
+            "WHERE pinned = 1 AND completed_ms = 0 GROUP BY build, handler"
+        )
+        return found.fetchall()
+
     def handlers(self) -> list[tuple[Handler, int]]:
         """Returns all handlers with the time of their first registration, by name."""
         found = self._db.execute("SELECT spec, created_ms FROM handlers ORDER BY name")
@@ -473,21 +610,27 @@ class SqliteStore:
         )
         return [row[0] for row in found]
 
-    def early_awakeables(self, before_ms: int, size: int) -> list[str]:
-        """Returns ids of awakeables that were resolved before a time and that no invocation created."""
+    def early_awakeables(self, resolved_ms: int, revoked_ms: int, size: int) -> list[str]:
+        """See `Store.early_awakeables`."""
         found = self._db.execute(
-            "SELECT id FROM awakeables WHERE invocation = '' AND resolved_ms <= ? "
+            "SELECT id FROM awakeables WHERE invocation = '' AND resolved_ms BETWEEN 1 AND ? "
             "ORDER BY resolved_ms LIMIT ?",
-            (before_ms, size),
-        )
+            (resolved_ms, size),
+        ).fetchall()
+        found += self._db.execute(
+            "SELECT id FROM awakeables WHERE invocation = '' AND resolved_ms = 0 "
+            "AND created_ms <= ? ORDER BY created_ms LIMIT ?",
+            (revoked_ms, size - len(found)),
+        ).fetchall()
         return [row[0] for row in found]
 
-    def next_expiry(self, early_ms: int) -> int:
-        """Returns when the next invocation or awakeable expires; 0 when there is none."""
+    def next_expiry(self, resolved_ms: int, revoked_ms: int) -> int:
+        """See `Store.next_expiry`."""
         times = self._db.execute(
             "SELECT (SELECT min(expire_ms) FROM invocations WHERE expire_ms > 0), "
-            "(SELECT min(resolved_ms) + ? FROM awakeables WHERE invocation = '')",
-            (early_ms,),
+            "(SELECT min(resolved_ms) + ? FROM awakeables WHERE invocation = '' AND resolved_ms > 0), "
+            "(SELECT min(created_ms) + ? FROM awakeables WHERE invocation = '' AND resolved_ms = 0)",
+            (resolved_ms, revoked_ms),
         ).fetchone()
         return min((it for it in times if it is not None), default=0)
 
@@ -515,7 +658,8 @@ class SqliteStore:
 
     def _load_parts(self, invocation: Invocation) -> None:
         """Reads the parts of an active invocation that are in other tables."""
-        last = invocation.cancel_number
+        last = max(invocation.cancel_number, invocation.completions_before)
+        last_signal = invocation.signals_before
         for position, completion, kind, name, target, signal, size in self._db.execute(
             "SELECT position, completion, kind, name, target, signal, "
             "coalesce(length(argument), 0) + coalesce(length(outcome), 0) "
@@ -525,7 +669,7 @@ class SqliteStore:
             invocation.recorded[position] = completion
             invocation.journal_bytes += size
             last = max(last, completion)
-            invocation.signal_count = max(invocation.signal_count, signal)
+            last_signal = max(last_signal, signal)
             facts = KINDS.get(kind)
             if facts is None:
                 raise StoreVersionError(
@@ -537,7 +681,8 @@ class SqliteStore:
                 invocation.opened[position] = OpenEntry(kind, name, target)
         invocation.completions = last
         found = self._db.execute(
-            "SELECT invocation, position FROM waiters WHERE target = ?", (invocation.id,)
+            "SELECT invocation, position FROM waiters WHERE target = ? ORDER BY invocation, position",
+            (invocation.id,),
         )
         invocation.waiters = tuple(found.fetchall())
         found = self._db.execute(
@@ -546,4 +691,5 @@ class SqliteStore:
         )
         invocation.signals = tuple(found.fetchall())
         if invocation.signals:
-            invocation.signal_count = max(invocation.signal_count, invocation.signals[-1][0])
+            last_signal = max(last_signal, invocation.signals[-1][0])
+        invocation.signal_count = last_signal

@@ -39,6 +39,10 @@ class Webhooks:
         """Returns the URL of a claim. It is a secret."""
         return f"{self.base_url}{PATH}{self.keyring.sign(claim)}"
 
+    def claim(self, url: str) -> Claim | None:
+        """Returns the claim of a URL, also of one that has expired; None if its token is not valid."""
+        return self.keyring.read(url.rpartition(PATH)[2])
+
 
 def open_webhooks(
     data_dir: Path, *, key_file: Path | None, key_text: str, secrets_dir: Path | None

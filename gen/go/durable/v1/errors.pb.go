@@ -74,6 +74,36 @@ const (
 	// FAILED_PRECONDITION. The control plane serves no HTTP, and the operation needs it: start it with
 	// `--http HOST:PORT`. Metadata: `operation`.
 	ErrorReason_ERROR_REASON_HTTP_NOT_SERVED ErrorReason = 14
+	// NOT_FOUND. No live node has the name. Metadata: `node`, `live` (the names of the live nodes,
+	// comma-separated).
+	ErrorReason_ERROR_REASON_NODE_NOT_FOUND ErrorReason = 15
+	// FAILED_PRECONDITION. No other node can take over the partitions of the node: there is none, or all
+	// of them drain too. Metadata: `node`, `draining` (the names of the other nodes that drain,
+	// comma-separated). Start another node, or undo the drain of one.
+	ErrorReason_ERROR_REASON_NO_OTHER_NODE ErrorReason = 16
+	// UNAUTHENTICATED. The control plane authenticates its callers, and the call has no valid credential.
+	// Metadata: `problem`: `missing`, `malformed`, `unknown`, `expired` or `revoked`. A client must not
+	// retry with the same credential.
+	ErrorReason_ERROR_REASON_UNAUTHENTICATED ErrorReason = 17
+	// PERMISSION_DENIED. The caller is known and may not do this. Metadata: `identity`, `scopes` (one of
+	// them is needed, comma-separated), and where applicable `handler`.
+	ErrorReason_ERROR_REASON_PERMISSION_DENIED ErrorReason = 18
+	// NOT_FOUND. No API token has the name. Metadata: `name`.
+	ErrorReason_ERROR_REASON_TOKEN_NOT_FOUND ErrorReason = 19
+	// ALREADY_EXISTS. An API token has the name already. Metadata: `name`.
+	ErrorReason_ERROR_REASON_TOKEN_EXISTS ErrorReason = 20
+	// FAILED_PRECONDITION. The webhook through which the outcome of an awakeable came is revoked.
+	// Metadata: `webhook_id`.
+	ErrorReason_ERROR_REASON_WEBHOOK_REVOKED ErrorReason = 21
+	// NOT_FOUND. No worker has registered the build, or it was forgotten since. Metadata: `build_id`,
+	// `known` (up to ten builds, latest first).
+	ErrorReason_ERROR_REASON_BUILD_NOT_FOUND ErrorReason = 22
+	// FAILED_PRECONDITION. The build is the current one of a handler, and its new invocations have to go
+	// somewhere. Metadata: `build_id`, `handlers` (comma-separated). Promote another build first.
+	ErrorReason_ERROR_REASON_BUILD_IN_USE ErrorReason = 23
+	// FAILED_PRECONDITION. The build is not the current one of any of the handlers, or none was current
+	// before it. Metadata: `build_id`.
+	ErrorReason_ERROR_REASON_NOTHING_TO_ROLL_BACK ErrorReason = 24
 )
 
 // Enum value maps for ErrorReason.
@@ -94,6 +124,16 @@ var (
 		12: "ERROR_REASON_PROTOCOL_VIOLATION",
 		13: "ERROR_REASON_INTERNAL",
 		14: "ERROR_REASON_HTTP_NOT_SERVED",
+		15: "ERROR_REASON_NODE_NOT_FOUND",
+		16: "ERROR_REASON_NO_OTHER_NODE",
+		17: "ERROR_REASON_UNAUTHENTICATED",
+		18: "ERROR_REASON_PERMISSION_DENIED",
+		19: "ERROR_REASON_TOKEN_NOT_FOUND",
+		20: "ERROR_REASON_TOKEN_EXISTS",
+		21: "ERROR_REASON_WEBHOOK_REVOKED",
+		22: "ERROR_REASON_BUILD_NOT_FOUND",
+		23: "ERROR_REASON_BUILD_IN_USE",
+		24: "ERROR_REASON_NOTHING_TO_ROLL_BACK",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                0,
@@ -111,6 +151,16 @@ var (
 		"ERROR_REASON_PROTOCOL_VIOLATION":         12,
 		"ERROR_REASON_INTERNAL":                   13,
 		"ERROR_REASON_HTTP_NOT_SERVED":            14,
+		"ERROR_REASON_NODE_NOT_FOUND":             15,
+		"ERROR_REASON_NO_OTHER_NODE":              16,
+		"ERROR_REASON_UNAUTHENTICATED":            17,
+		"ERROR_REASON_PERMISSION_DENIED":          18,
+		"ERROR_REASON_TOKEN_NOT_FOUND":            19,
+		"ERROR_REASON_TOKEN_EXISTS":               20,
+		"ERROR_REASON_WEBHOOK_REVOKED":            21,
+		"ERROR_REASON_BUILD_NOT_FOUND":            22,
+		"ERROR_REASON_BUILD_IN_USE":               23,
+		"ERROR_REASON_NOTHING_TO_ROLL_BACK":       24,
 	}
 )
 
@@ -146,7 +196,7 @@ var File_durable_v1_errors_proto protoreflect.FileDescriptor
 const file_durable_v1_errors_proto_rawDesc = "" +
 	"\n" +
 	"\x17durable/v1/errors.proto\x12\n" +
-	"durable.v1*\x94\x04\n" +
+	"durable.v1*\xe6\x06\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_HANDLER_NOT_FOUND\x10\x01\x12%\n" +
@@ -163,7 +213,17 @@ const file_durable_v1_errors_proto_rawDesc = "" +
 	"\x1aERROR_REASON_UNIMPLEMENTED\x10\v\x12#\n" +
 	"\x1fERROR_REASON_PROTOCOL_VIOLATION\x10\f\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x10\r\x12 \n" +
-	"\x1cERROR_REASON_HTTP_NOT_SERVED\x10\x0eBH\n" +
+	"\x1cERROR_REASON_HTTP_NOT_SERVED\x10\x0e\x12\x1f\n" +
+	"\x1bERROR_REASON_NODE_NOT_FOUND\x10\x0f\x12\x1e\n" +
+	"\x1aERROR_REASON_NO_OTHER_NODE\x10\x10\x12 \n" +
+	"\x1cERROR_REASON_UNAUTHENTICATED\x10\x11\x12\"\n" +
+	"\x1eERROR_REASON_PERMISSION_DENIED\x10\x12\x12 \n" +
+	"\x1cERROR_REASON_TOKEN_NOT_FOUND\x10\x13\x12\x1d\n" +
+	"\x19ERROR_REASON_TOKEN_EXISTS\x10\x14\x12 \n" +
+	"\x1cERROR_REASON_WEBHOOK_REVOKED\x10\x15\x12 \n" +
+	"\x1cERROR_REASON_BUILD_NOT_FOUND\x10\x16\x12\x1d\n" +
+	"\x19ERROR_REASON_BUILD_IN_USE\x10\x17\x12%\n" +
+	"!ERROR_REASON_NOTHING_TO_ROLL_BACK\x10\x18BH\n" +
 	"\x0edev.durable.v1B\vErrorsProtoP\x01Z'durable.dev/gen/go/durable/v1;durablev1b\x06proto3"
 
 var (

@@ -174,6 +174,14 @@ const (
 	// takes no signal any more; one that a signal has completed in the meantime gives the signal back,
 	// to its old place before all later ones, for the next SIGNAL of that name.
 	EntryKind_ENTRY_KIND_CANCEL EntryKind = 14
+	// A patch: the program has asked whether it runs with the change of its code that `name` names, and
+	// it does. Complete when it is acknowledged. A program that asks and whose journal went past this
+	// point before the change has no such entry, and runs without the change.
+	EntryKind_ENTRY_KIND_PATCH EntryKind = 15
+	// A patch whose question the program has replaced, because the answer is always yes by now. Code that
+	// still asks finds its answer here, and code that does not ask any more goes past. Complete when it
+	// is acknowledged.
+	EntryKind_ENTRY_KIND_DEPRECATED_PATCH EntryKind = 16
 )
 
 // Enum value maps for EntryKind.
@@ -194,23 +202,27 @@ var (
 		12: "ENTRY_KIND_SIGNAL",
 		13: "ENTRY_KIND_RESOLVE",
 		14: "ENTRY_KIND_CANCEL",
+		15: "ENTRY_KIND_PATCH",
+		16: "ENTRY_KIND_DEPRECATED_PATCH",
 	}
 	EntryKind_value = map[string]int32{
-		"ENTRY_KIND_UNSPECIFIED": 0,
-		"ENTRY_KIND_RUN":         1,
-		"ENTRY_KIND_CALL":        2,
-		"ENTRY_KIND_SLEEP":       3,
-		"ENTRY_KIND_AWAKEABLE":   4,
-		"ENTRY_KIND_GET_STATE":   5,
-		"ENTRY_KIND_SET_STATE":   6,
-		"ENTRY_KIND_CLEAR_STATE": 7,
-		"ENTRY_KIND_STATE_KEYS":  8,
-		"ENTRY_KIND_INVOKE":      9,
-		"ENTRY_KIND_SEND":        10,
-		"ENTRY_KIND_ATTACH":      11,
-		"ENTRY_KIND_SIGNAL":      12,
-		"ENTRY_KIND_RESOLVE":     13,
-		"ENTRY_KIND_CANCEL":      14,
+		"ENTRY_KIND_UNSPECIFIED":      0,
+		"ENTRY_KIND_RUN":              1,
+		"ENTRY_KIND_CALL":             2,
+		"ENTRY_KIND_SLEEP":            3,
+		"ENTRY_KIND_AWAKEABLE":        4,
+		"ENTRY_KIND_GET_STATE":        5,
+		"ENTRY_KIND_SET_STATE":        6,
+		"ENTRY_KIND_CLEAR_STATE":      7,
+		"ENTRY_KIND_STATE_KEYS":       8,
+		"ENTRY_KIND_INVOKE":           9,
+		"ENTRY_KIND_SEND":             10,
+		"ENTRY_KIND_ATTACH":           11,
+		"ENTRY_KIND_SIGNAL":           12,
+		"ENTRY_KIND_RESOLVE":          13,
+		"ENTRY_KIND_CANCEL":           14,
+		"ENTRY_KIND_PATCH":            15,
+		"ENTRY_KIND_DEPRECATED_PATCH": 16,
 	}
 )
 
@@ -239,6 +251,91 @@ func (x EntryKind) Number() protoreflect.EnumNumber {
 // Deprecated: Use EntryKind.Descriptor instead.
 func (EntryKind) EnumDescriptor() ([]byte, []int) {
 	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{1}
+}
+
+// Why an attempt ended.
+type AttemptEnd int32
+
+const (
+	// It has not ended.
+	AttemptEnd_ATTEMPT_END_UNSPECIFIED AttemptEnd = 0
+	// The handler returned a value.
+	AttemptEnd_ATTEMPT_END_COMPLETED AttemptEnd = 1
+	// It failed, and the invocation with it.
+	AttemptEnd_ATTEMPT_END_FAILED AttemptEnd = 2
+	// The invocation was cancelled.
+	AttemptEnd_ATTEMPT_END_CANCELLED AttemptEnd = 3
+	// It failed, and another attempt follows.
+	AttemptEnd_ATTEMPT_END_RETRIED AttemptEnd = 4
+	// The control plane holds the invocation, until a person resumes it.
+	AttemptEnd_ATTEMPT_END_HELD AttemptEnd = 5
+	// The program only waited.
+	AttemptEnd_ATTEMPT_END_SUSPENDED AttemptEnd = 6
+	// The invocation was paused.
+	AttemptEnd_ATTEMPT_END_PAUSED AttemptEnd = 7
+	// The worker gave it back, because it stops for example.
+	AttemptEnd_ATTEMPT_END_RELEASED AttemptEnd = 8
+	// The worker was lost.
+	AttemptEnd_ATTEMPT_END_LOST AttemptEnd = 9
+	// The program continued as new.
+	AttemptEnd_ATTEMPT_END_CONTINUED AttemptEnd = 10
+)
+
+// Enum value maps for AttemptEnd.
+var (
+	AttemptEnd_name = map[int32]string{
+		0:  "ATTEMPT_END_UNSPECIFIED",
+		1:  "ATTEMPT_END_COMPLETED",
+		2:  "ATTEMPT_END_FAILED",
+		3:  "ATTEMPT_END_CANCELLED",
+		4:  "ATTEMPT_END_RETRIED",
+		5:  "ATTEMPT_END_HELD",
+		6:  "ATTEMPT_END_SUSPENDED",
+		7:  "ATTEMPT_END_PAUSED",
+		8:  "ATTEMPT_END_RELEASED",
+		9:  "ATTEMPT_END_LOST",
+		10: "ATTEMPT_END_CONTINUED",
+	}
+	AttemptEnd_value = map[string]int32{
+		"ATTEMPT_END_UNSPECIFIED": 0,
+		"ATTEMPT_END_COMPLETED":   1,
+		"ATTEMPT_END_FAILED":      2,
+		"ATTEMPT_END_CANCELLED":   3,
+		"ATTEMPT_END_RETRIED":     4,
+		"ATTEMPT_END_HELD":        5,
+		"ATTEMPT_END_SUSPENDED":   6,
+		"ATTEMPT_END_PAUSED":      7,
+		"ATTEMPT_END_RELEASED":    8,
+		"ATTEMPT_END_LOST":        9,
+		"ATTEMPT_END_CONTINUED":   10,
+	}
+)
+
+func (x AttemptEnd) Enum() *AttemptEnd {
+	p := new(AttemptEnd)
+	*p = x
+	return p
+}
+
+func (x AttemptEnd) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AttemptEnd) Descriptor() protoreflect.EnumDescriptor {
+	return file_durable_v1_invocation_proto_enumTypes[2].Descriptor()
+}
+
+func (AttemptEnd) Type() protoreflect.EnumType {
+	return &file_durable_v1_invocation_proto_enumTypes[2]
+}
+
+func (x AttemptEnd) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AttemptEnd.Descriptor instead.
+func (AttemptEnd) EnumDescriptor() ([]byte, []int) {
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{2}
 }
 
 // The kinds of handlers.
@@ -282,11 +379,11 @@ func (x HandlerKind) String() string {
 }
 
 func (HandlerKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_durable_v1_invocation_proto_enumTypes[2].Descriptor()
+	return file_durable_v1_invocation_proto_enumTypes[3].Descriptor()
 }
 
 func (HandlerKind) Type() protoreflect.EnumType {
-	return &file_durable_v1_invocation_proto_enumTypes[2]
+	return &file_durable_v1_invocation_proto_enumTypes[3]
 }
 
 func (x HandlerKind) Number() protoreflect.EnumNumber {
@@ -295,7 +392,62 @@ func (x HandlerKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use HandlerKind.Descriptor instead.
 func (HandlerKind) EnumDescriptor() ([]byte, []int) {
-	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{2}
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{3}
+}
+
+// Which workers go on with an invocation that has a journal. An invocation without one goes to the
+// build that is current for its handler.
+type Versioning int32
+
+const (
+	// AUTO.
+	Versioning_VERSIONING_UNSPECIFIED Versioning = 0
+	// Any worker of the handler. While a worker of the handler version that has written the journal is
+	// connected, it is one of those.
+	Versioning_VERSIONING_AUTO Versioning = 1
+	// Workers of the build that began the journal, and no others, until Repin says otherwise.
+	Versioning_VERSIONING_PINNED Versioning = 2
+)
+
+// Enum value maps for Versioning.
+var (
+	Versioning_name = map[int32]string{
+		0: "VERSIONING_UNSPECIFIED",
+		1: "VERSIONING_AUTO",
+		2: "VERSIONING_PINNED",
+	}
+	Versioning_value = map[string]int32{
+		"VERSIONING_UNSPECIFIED": 0,
+		"VERSIONING_AUTO":        1,
+		"VERSIONING_PINNED":      2,
+	}
+)
+
+func (x Versioning) Enum() *Versioning {
+	p := new(Versioning)
+	*p = x
+	return p
+}
+
+func (x Versioning) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Versioning) Descriptor() protoreflect.EnumDescriptor {
+	return file_durable_v1_invocation_proto_enumTypes[4].Descriptor()
+}
+
+func (Versioning) Type() protoreflect.EnumType {
+	return &file_durable_v1_invocation_proto_enumTypes[4]
+}
+
+func (x Versioning) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Versioning.Descriptor instead.
+func (Versioning) EnumDescriptor() ([]byte, []int) {
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{4}
 }
 
 // What happens when all attempts are used up.
@@ -335,11 +487,11 @@ func (x RetryPolicy_Exhaustion) String() string {
 }
 
 func (RetryPolicy_Exhaustion) Descriptor() protoreflect.EnumDescriptor {
-	return file_durable_v1_invocation_proto_enumTypes[3].Descriptor()
+	return file_durable_v1_invocation_proto_enumTypes[5].Descriptor()
 }
 
 func (RetryPolicy_Exhaustion) Type() protoreflect.EnumType {
-	return &file_durable_v1_invocation_proto_enumTypes[3]
+	return &file_durable_v1_invocation_proto_enumTypes[5]
 }
 
 func (x RetryPolicy_Exhaustion) Number() protoreflect.EnumNumber {
@@ -348,7 +500,7 @@ func (x RetryPolicy_Exhaustion) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RetryPolicy_Exhaustion.Descriptor instead.
 func (RetryPolicy_Exhaustion) EnumDescriptor() ([]byte, []int) {
-	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{6, 0}
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{7, 0}
 }
 
 // One entry of an invocation's journal. Entries are numbered in the order in which the program
@@ -368,8 +520,8 @@ type JournalEntry struct {
 	// Its outcome; absent until it has completed.
 	Outcome *Outcome `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// The number among the completions of this invocation, from 1. 0 until the entry has completed,
-	// and for entries of the state, which are complete when they are recorded. A replay delivers
-	// completions in this order. To see whether an entry has completed, use `complete_time`.
+	// and for patches and entries of the state, which are complete when they are recorded. A replay
+	// delivers completions in this order. To see whether an entry has completed, use `complete_time`.
 	CompletionNumber int64 `protobuf:"varint,6,opt,name=completion_number,json=completionNumber,proto3" json:"completion_number,omitempty"`
 	// When the entry was committed to the log. A step or a call is committed once, when it ends: for
 	// it this is when its work began in the attempt that ended it, as measured by the worker. It
@@ -386,8 +538,10 @@ type JournalEntry struct {
 	Attempt int32 `protobuf:"varint,11,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	// For a step or a call, how many of its tries failed before the recorded one.
 	FailedTryCount int32 `protobuf:"varint,12,opt,name=failed_try_count,json=failedTryCount,proto3" json:"failed_try_count,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// For a patch, deprecated or not, the build of the worker that recorded it; empty for a worker without a build id.
+	BuildId       string `protobuf:"bytes,13,opt,name=build_id,json=buildId,proto3" json:"build_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *JournalEntry) Reset() {
@@ -502,6 +656,13 @@ func (x *JournalEntry) GetFailedTryCount() int32 {
 		return x.FailedTryCount
 	}
 	return 0
+}
+
+func (x *JournalEntry) GetBuildId() string {
+	if x != nil {
+		return x.BuildId
+	}
+	return ""
 }
 
 // A step or a call that is not in the journal yet, because all its tries so far have failed.
@@ -886,7 +1047,25 @@ type Invocation struct {
 	Deadline *timestamppb.Timestamp `protobuf:"bytes,29,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	// The steps and calls that have failed so far and are retried, if the journal was requested. The
 	// next try begins at `wake_time`.
-	FailingSteps  []*FailingStep `protobuf:"bytes,30,rep,name=failing_steps,json=failingSteps,proto3" json:"failing_steps,omitempty"`
+	FailingSteps []*FailingStep `protobuf:"bytes,30,rep,name=failing_steps,json=failingSteps,proto3" json:"failing_steps,omitempty"`
+	// The build that began its journal; before it has one, that of its last attempt. Empty before the
+	// first attempt, and for workers without a build id.
+	BuildId string `protobuf:"bytes,31,opt,name=build_id,json=buildId,proto3" json:"build_id,omitempty"`
+	// True if its attempts go to workers of that build only, because the handler was pinned there.
+	Pinned bool `protobuf:"varint,32,opt,name=pinned,proto3" json:"pinned,omitempty"`
+	// In PENDING, the build that it waits for, if no connected worker of that build serves its handler.
+	WaitingForBuild string `protobuf:"bytes,33,opt,name=waiting_for_build,json=waitingForBuild,proto3" json:"waiting_for_build,omitempty"`
+	// The number of its run, from 1. A program that continues as new begins another one, with a new
+	// journal.
+	Run int32 `protobuf:"varint,34,opt,name=run,proto3" json:"run,omitempty"`
+	// The index of the first entry of the run's journal: 0 in the first run.
+	FirstIndex int32 `protobuf:"varint,35,opt,name=first_index,json=firstIndex,proto3" json:"first_index,omitempty"`
+	// The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+	Attempts []*InvocationAttempt `protobuf:"bytes,36,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	// The invocation that this one was restarted or forked from, else empty.
+	SourceInvocationId string `protobuf:"bytes,37,opt,name=source_invocation_id,json=sourceInvocationId,proto3" json:"source_invocation_id,omitempty"`
+	// The index in its source's journal before which entries were copied; 0 for none.
+	SourceIndex   int32 `protobuf:"varint,38,opt,name=source_index,json=sourceIndex,proto3" json:"source_index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1131,6 +1310,180 @@ func (x *Invocation) GetFailingSteps() []*FailingStep {
 	return nil
 }
 
+func (x *Invocation) GetBuildId() string {
+	if x != nil {
+		return x.BuildId
+	}
+	return ""
+}
+
+func (x *Invocation) GetPinned() bool {
+	if x != nil {
+		return x.Pinned
+	}
+	return false
+}
+
+func (x *Invocation) GetWaitingForBuild() string {
+	if x != nil {
+		return x.WaitingForBuild
+	}
+	return ""
+}
+
+func (x *Invocation) GetRun() int32 {
+	if x != nil {
+		return x.Run
+	}
+	return 0
+}
+
+func (x *Invocation) GetFirstIndex() int32 {
+	if x != nil {
+		return x.FirstIndex
+	}
+	return 0
+}
+
+func (x *Invocation) GetAttempts() []*InvocationAttempt {
+	if x != nil {
+		return x.Attempts
+	}
+	return nil
+}
+
+func (x *Invocation) GetSourceInvocationId() string {
+	if x != nil {
+		return x.SourceInvocationId
+	}
+	return ""
+}
+
+func (x *Invocation) GetSourceIndex() int32 {
+	if x != nil {
+		return x.SourceIndex
+	}
+	return 0
+}
+
+// One attempt of an invocation.
+type InvocationAttempt struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number, from 1.
+	Attempt int32 `protobuf:"varint,1,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// The worker that ran it.
+	WorkerId string `protobuf:"bytes,2,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
+	// The build of that worker.
+	BuildId string `protobuf:"bytes,3,opt,name=build_id,json=buildId,proto3" json:"build_id,omitempty"`
+	// The version of the handler there.
+	Version string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	// When it was dispatched to the worker.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// When it ended; absent while it runs.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Why it ended.
+	End AttemptEnd `protobuf:"varint,7,opt,name=end,proto3,enum=durable.v1.AttemptEnd" json:"end,omitempty"`
+	// The failure that ended it: its type and the beginning of its message.
+	Failure *Failure `protobuf:"bytes,8,opt,name=failure,proto3" json:"failure,omitempty"`
+	// The run that it belongs to.
+	Run           int32 `protobuf:"varint,9,opt,name=run,proto3" json:"run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InvocationAttempt) Reset() {
+	*x = InvocationAttempt{}
+	mi := &file_durable_v1_invocation_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InvocationAttempt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InvocationAttempt) ProtoMessage() {}
+
+func (x *InvocationAttempt) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_invocation_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InvocationAttempt.ProtoReflect.Descriptor instead.
+func (*InvocationAttempt) Descriptor() ([]byte, []int) {
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *InvocationAttempt) GetAttempt() int32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *InvocationAttempt) GetWorkerId() string {
+	if x != nil {
+		return x.WorkerId
+	}
+	return ""
+}
+
+func (x *InvocationAttempt) GetBuildId() string {
+	if x != nil {
+		return x.BuildId
+	}
+	return ""
+}
+
+func (x *InvocationAttempt) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *InvocationAttempt) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *InvocationAttempt) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *InvocationAttempt) GetEnd() AttemptEnd {
+	if x != nil {
+		return x.End
+	}
+	return AttemptEnd_ATTEMPT_END_UNSPECIFIED
+}
+
+func (x *InvocationAttempt) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+func (x *InvocationAttempt) GetRun() int32 {
+	if x != nil {
+		return x.Run
+	}
+	return 0
+}
+
 // How failed attempts of a handler are retried. A field at zero has the default that it names.
 //
 // If a step has failed, the worker applies the policy to the step (worker.proto, section 7): when
@@ -1159,7 +1512,7 @@ type RetryPolicy struct {
 
 func (x *RetryPolicy) Reset() {
 	*x = RetryPolicy{}
-	mi := &file_durable_v1_invocation_proto_msgTypes[6]
+	mi := &file_durable_v1_invocation_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1171,7 +1524,7 @@ func (x *RetryPolicy) String() string {
 func (*RetryPolicy) ProtoMessage() {}
 
 func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_invocation_proto_msgTypes[6]
+	mi := &file_durable_v1_invocation_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1184,7 +1537,7 @@ func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryPolicy.ProtoReflect.Descriptor instead.
 func (*RetryPolicy) Descriptor() ([]byte, []int) {
-	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{6}
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RetryPolicy) GetInitialInterval() *durationpb.Duration {
@@ -1260,13 +1613,15 @@ type HandlerSpec struct {
 	Timeout *durationpb.Duration `protobuf:"bytes,9,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// How many of its invocations may run at a time, over all workers; 0 for no limit.
 	MaxConcurrent int32 `protobuf:"varint,10,opt,name=max_concurrent,json=maxConcurrent,proto3" json:"max_concurrent,omitempty"`
+	// Which workers go on with its invocations. Pinned needs a `build_id` in the worker's Hello.
+	Versioning    Versioning `protobuf:"varint,11,opt,name=versioning,proto3,enum=durable.v1.Versioning" json:"versioning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HandlerSpec) Reset() {
 	*x = HandlerSpec{}
-	mi := &file_durable_v1_invocation_proto_msgTypes[7]
+	mi := &file_durable_v1_invocation_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +1633,7 @@ func (x *HandlerSpec) String() string {
 func (*HandlerSpec) ProtoMessage() {}
 
 func (x *HandlerSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_invocation_proto_msgTypes[7]
+	mi := &file_durable_v1_invocation_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +1646,7 @@ func (x *HandlerSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlerSpec.ProtoReflect.Descriptor instead.
 func (*HandlerSpec) Descriptor() ([]byte, []int) {
-	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{7}
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HandlerSpec) GetName() string {
@@ -1364,6 +1719,13 @@ func (x *HandlerSpec) GetMaxConcurrent() int32 {
 	return 0
 }
 
+func (x *HandlerSpec) GetVersioning() Versioning {
+	if x != nil {
+		return x.Versioning
+	}
+	return Versioning_VERSIONING_UNSPECIFIED
+}
+
 // A handler as the control plane knows it.
 type HandlerInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1383,7 +1745,7 @@ type HandlerInfo struct {
 
 func (x *HandlerInfo) Reset() {
 	*x = HandlerInfo{}
-	mi := &file_durable_v1_invocation_proto_msgTypes[8]
+	mi := &file_durable_v1_invocation_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1395,7 +1757,7 @@ func (x *HandlerInfo) String() string {
 func (*HandlerInfo) ProtoMessage() {}
 
 func (x *HandlerInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_invocation_proto_msgTypes[8]
+	mi := &file_durable_v1_invocation_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1408,7 +1770,7 @@ func (x *HandlerInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlerInfo.ProtoReflect.Descriptor instead.
 func (*HandlerInfo) Descriptor() ([]byte, []int) {
-	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{8}
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *HandlerInfo) GetSpec() *HandlerSpec {
@@ -1451,7 +1813,7 @@ var File_durable_v1_invocation_proto protoreflect.FileDescriptor
 const file_durable_v1_invocation_proto_rawDesc = "" +
 	"\n" +
 	"\x1bdurable/v1/invocation.proto\x12\n" +
-	"durable.v1\x1a\x18durable/v1/payload.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x04\n" +
+	"durable.v1\x1a\x18durable/v1/payload.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x04\n" +
 	"\fJournalEntry\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12)\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x15.durable.v1.EntryKindR\x04kind\x12\x12\n" +
@@ -1466,7 +1828,8 @@ const file_durable_v1_invocation_proto_rawDesc = "" +
 	"\x14target_invocation_id\x18\n" +
 	" \x01(\tR\x12targetInvocationId\x12\x18\n" +
 	"\aattempt\x18\v \x01(\x05R\aattempt\x12(\n" +
-	"\x10failed_try_count\x18\f \x01(\x05R\x0efailedTryCount\"\xd6\x02\n" +
+	"\x10failed_try_count\x18\f \x01(\x05R\x0efailedTryCount\x12\x19\n" +
+	"\bbuild_id\x18\r \x01(\tR\abuildId\"\xd6\x02\n" +
 	"\vFailingStep\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12)\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x15.durable.v1.EntryKindR\x04kind\x12\x12\n" +
@@ -1493,7 +1856,7 @@ const file_durable_v1_invocation_proto_rawDesc = "" +
 	"\bidentity\x18\x01 \x01(\tR\bidentity\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x129\n" +
 	"\n" +
-	"pause_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tpauseTime\"\x9e\f\n" +
+	"pause_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tpauseTime\"\xc0\x0e\n" +
 	"\n" +
 	"Invocation\x12#\n" +
 	"\rinvocation_id\x18\x01 \x01(\tR\finvocationId\x12\x18\n" +
@@ -1532,13 +1895,33 @@ const file_durable_v1_invocation_proto_rawDesc = "" +
 	"awakeables\x12.\n" +
 	"\x06cancel\x18\x1c \x01(\v2\x16.durable.v1.CancelInfoR\x06cancel\x126\n" +
 	"\bdeadline\x18\x1d \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12<\n" +
-	"\rfailing_steps\x18\x1e \x03(\v2\x17.durable.v1.FailingStepR\ffailingSteps\x1a:\n" +
+	"\rfailing_steps\x18\x1e \x03(\v2\x17.durable.v1.FailingStepR\ffailingSteps\x12\x19\n" +
+	"\bbuild_id\x18\x1f \x01(\tR\abuildId\x12\x16\n" +
+	"\x06pinned\x18  \x01(\bR\x06pinned\x12*\n" +
+	"\x11waiting_for_build\x18! \x01(\tR\x0fwaitingForBuild\x12\x10\n" +
+	"\x03run\x18\" \x01(\x05R\x03run\x12\x1f\n" +
+	"\vfirst_index\x18# \x01(\x05R\n" +
+	"firstIndex\x129\n" +
+	"\battempts\x18$ \x03(\v2\x1d.durable.v1.InvocationAttemptR\battempts\x120\n" +
+	"\x14source_invocation_id\x18% \x01(\tR\x12sourceInvocationId\x12!\n" +
+	"\fsource_index\x18& \x01(\x05R\vsourceIndex\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aU\n" +
 	"\x12WorkflowStateEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12)\n" +
-	"\x05value\x18\x02 \x01(\v2\x13.durable.v1.PayloadR\x05value:\x028\x01\"\xc6\x03\n" +
+	"\x05value\x18\x02 \x01(\v2\x13.durable.v1.PayloadR\x05value:\x028\x01\"\xdc\x02\n" +
+	"\x11InvocationAttempt\x12\x18\n" +
+	"\aattempt\x18\x01 \x01(\x05R\aattempt\x12\x1b\n" +
+	"\tworker_id\x18\x02 \x01(\tR\bworkerId\x12\x19\n" +
+	"\bbuild_id\x18\x03 \x01(\tR\abuildId\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\x129\n" +
+	"\n" +
+	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12(\n" +
+	"\x03end\x18\a \x01(\x0e2\x16.durable.v1.AttemptEndR\x03end\x12-\n" +
+	"\afailure\x18\b \x01(\v2\x13.durable.v1.FailureR\afailure\x12\x10\n" +
+	"\x03run\x18\t \x01(\x05R\x03run\"\xc6\x03\n" +
 	"\vRetryPolicy\x12D\n" +
 	"\x10initial_interval\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x0finitialInterval\x12\x1e\n" +
 	"\n" +
@@ -1553,7 +1936,7 @@ const file_durable_v1_invocation_proto_rawDesc = "" +
 	"Exhaustion\x12\x1a\n" +
 	"\x16EXHAUSTION_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fEXHAUSTION_FAIL\x10\x01\x12\x14\n" +
-	"\x10EXHAUSTION_PAUSE\x10\x02\"\xa3\x03\n" +
+	"\x10EXHAUSTION_PAUSE\x10\x02\"\xdb\x03\n" +
 	"\vHandlerSpec\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12+\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x17.durable.v1.HandlerKindR\x04kind\x12:\n" +
@@ -1565,7 +1948,10 @@ const file_durable_v1_invocation_proto_rawDesc = "" +
 	"\vdescription\x18\b \x01(\tR\vdescription\x123\n" +
 	"\atimeout\x18\t \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12%\n" +
 	"\x0emax_concurrent\x18\n" +
-	" \x01(\x05R\rmaxConcurrent\"\xe4\x01\n" +
+	" \x01(\x05R\rmaxConcurrent\x126\n" +
+	"\n" +
+	"versioning\x18\v \x01(\x0e2\x16.durable.v1.VersioningR\n" +
+	"versioning\"\xe4\x01\n" +
 	"\vHandlerInfo\x12+\n" +
 	"\x04spec\x18\x01 \x01(\v2\x17.durable.v1.HandlerSpecR\x04spec\x12!\n" +
 	"\fworker_count\x18\x02 \x01(\x05R\vworkerCount\x12#\n" +
@@ -1583,7 +1969,7 @@ const file_durable_v1_invocation_proto_rawDesc = "" +
 	"\x17INVOCATION_STATE_PAUSED\x10\x06\x12\x1e\n" +
 	"\x1aINVOCATION_STATE_COMPLETED\x10\a\x12\x1b\n" +
 	"\x17INVOCATION_STATE_FAILED\x10\b\x12\x1e\n" +
-	"\x1aINVOCATION_STATE_CANCELLED\x10\t*\xf4\x02\n" +
+	"\x1aINVOCATION_STATE_CANCELLED\x10\t*\xab\x03\n" +
 	"\tEntryKind\x12\x1a\n" +
 	"\x16ENTRY_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eENTRY_KIND_RUN\x10\x01\x12\x13\n" +
@@ -1600,12 +1986,33 @@ const file_durable_v1_invocation_proto_rawDesc = "" +
 	"\x11ENTRY_KIND_ATTACH\x10\v\x12\x15\n" +
 	"\x11ENTRY_KIND_SIGNAL\x10\f\x12\x16\n" +
 	"\x12ENTRY_KIND_RESOLVE\x10\r\x12\x15\n" +
-	"\x11ENTRY_KIND_CANCEL\x10\x0e*\x89\x01\n" +
+	"\x11ENTRY_KIND_CANCEL\x10\x0e\x12\x14\n" +
+	"\x10ENTRY_KIND_PATCH\x10\x0f\x12\x1f\n" +
+	"\x1bENTRY_KIND_DEPRECATED_PATCH\x10\x10*\xa4\x02\n" +
+	"\n" +
+	"AttemptEnd\x12\x1b\n" +
+	"\x17ATTEMPT_END_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15ATTEMPT_END_COMPLETED\x10\x01\x12\x16\n" +
+	"\x12ATTEMPT_END_FAILED\x10\x02\x12\x19\n" +
+	"\x15ATTEMPT_END_CANCELLED\x10\x03\x12\x17\n" +
+	"\x13ATTEMPT_END_RETRIED\x10\x04\x12\x14\n" +
+	"\x10ATTEMPT_END_HELD\x10\x05\x12\x19\n" +
+	"\x15ATTEMPT_END_SUSPENDED\x10\x06\x12\x16\n" +
+	"\x12ATTEMPT_END_PAUSED\x10\a\x12\x18\n" +
+	"\x14ATTEMPT_END_RELEASED\x10\b\x12\x14\n" +
+	"\x10ATTEMPT_END_LOST\x10\t\x12\x19\n" +
+	"\x15ATTEMPT_END_CONTINUED\x10\n" +
+	"*\x89\x01\n" +
 	"\vHandlerKind\x12\x1c\n" +
 	"\x18HANDLER_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15HANDLER_KIND_WORKFLOW\x10\x01\x12!\n" +
 	"\x1dHANDLER_KIND_OBJECT_EXCLUSIVE\x10\x02\x12\x1e\n" +
-	"\x1aHANDLER_KIND_OBJECT_SHARED\x10\x03BL\n" +
+	"\x1aHANDLER_KIND_OBJECT_SHARED\x10\x03*T\n" +
+	"\n" +
+	"Versioning\x12\x1a\n" +
+	"\x16VERSIONING_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fVERSIONING_AUTO\x10\x01\x12\x15\n" +
+	"\x11VERSIONING_PINNED\x10\x02BL\n" +
 	"\x0edev.durable.v1B\x0fInvocationProtoP\x01Z'durable.dev/gen/go/durable/v1;durablev1b\x06proto3"
 
 var (
@@ -1620,80 +2027,89 @@ func file_durable_v1_invocation_proto_rawDescGZIP() []byte {
 	return file_durable_v1_invocation_proto_rawDescData
 }
 
-var file_durable_v1_invocation_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_durable_v1_invocation_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_durable_v1_invocation_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_durable_v1_invocation_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_durable_v1_invocation_proto_goTypes = []any{
 	(InvocationState)(0),          // 0: durable.v1.InvocationState
 	(EntryKind)(0),                // 1: durable.v1.EntryKind
-	(HandlerKind)(0),              // 2: durable.v1.HandlerKind
-	(RetryPolicy_Exhaustion)(0),   // 3: durable.v1.RetryPolicy.Exhaustion
-	(*JournalEntry)(nil),          // 4: durable.v1.JournalEntry
-	(*FailingStep)(nil),           // 5: durable.v1.FailingStep
-	(*Awakeable)(nil),             // 6: durable.v1.Awakeable
-	(*CancelInfo)(nil),            // 7: durable.v1.CancelInfo
-	(*PauseInfo)(nil),             // 8: durable.v1.PauseInfo
-	(*Invocation)(nil),            // 9: durable.v1.Invocation
-	(*RetryPolicy)(nil),           // 10: durable.v1.RetryPolicy
-	(*HandlerSpec)(nil),           // 11: durable.v1.HandlerSpec
-	(*HandlerInfo)(nil),           // 12: durable.v1.HandlerInfo
-	nil,                           // 13: durable.v1.Invocation.HeadersEntry
-	nil,                           // 14: durable.v1.Invocation.WorkflowStateEntry
-	(*Payload)(nil),               // 15: durable.v1.Payload
-	(*Outcome)(nil),               // 16: durable.v1.Outcome
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(*Failure)(nil),               // 18: durable.v1.Failure
-	(*durationpb.Duration)(nil),   // 19: google.protobuf.Duration
+	(AttemptEnd)(0),               // 2: durable.v1.AttemptEnd
+	(HandlerKind)(0),              // 3: durable.v1.HandlerKind
+	(Versioning)(0),               // 4: durable.v1.Versioning
+	(RetryPolicy_Exhaustion)(0),   // 5: durable.v1.RetryPolicy.Exhaustion
+	(*JournalEntry)(nil),          // 6: durable.v1.JournalEntry
+	(*FailingStep)(nil),           // 7: durable.v1.FailingStep
+	(*Awakeable)(nil),             // 8: durable.v1.Awakeable
+	(*CancelInfo)(nil),            // 9: durable.v1.CancelInfo
+	(*PauseInfo)(nil),             // 10: durable.v1.PauseInfo
+	(*Invocation)(nil),            // 11: durable.v1.Invocation
+	(*InvocationAttempt)(nil),     // 12: durable.v1.InvocationAttempt
+	(*RetryPolicy)(nil),           // 13: durable.v1.RetryPolicy
+	(*HandlerSpec)(nil),           // 14: durable.v1.HandlerSpec
+	(*HandlerInfo)(nil),           // 15: durable.v1.HandlerInfo
+	nil,                           // 16: durable.v1.Invocation.HeadersEntry
+	nil,                           // 17: durable.v1.Invocation.WorkflowStateEntry
+	(*Payload)(nil),               // 18: durable.v1.Payload
+	(*Outcome)(nil),               // 19: durable.v1.Outcome
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(*Failure)(nil),               // 21: durable.v1.Failure
+	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
 }
 var file_durable_v1_invocation_proto_depIdxs = []int32{
 	1,  // 0: durable.v1.JournalEntry.kind:type_name -> durable.v1.EntryKind
-	15, // 1: durable.v1.JournalEntry.argument:type_name -> durable.v1.Payload
-	16, // 2: durable.v1.JournalEntry.outcome:type_name -> durable.v1.Outcome
-	17, // 3: durable.v1.JournalEntry.create_time:type_name -> google.protobuf.Timestamp
-	17, // 4: durable.v1.JournalEntry.complete_time:type_name -> google.protobuf.Timestamp
-	17, // 5: durable.v1.JournalEntry.due_time:type_name -> google.protobuf.Timestamp
+	18, // 1: durable.v1.JournalEntry.argument:type_name -> durable.v1.Payload
+	19, // 2: durable.v1.JournalEntry.outcome:type_name -> durable.v1.Outcome
+	20, // 3: durable.v1.JournalEntry.create_time:type_name -> google.protobuf.Timestamp
+	20, // 4: durable.v1.JournalEntry.complete_time:type_name -> google.protobuf.Timestamp
+	20, // 5: durable.v1.JournalEntry.due_time:type_name -> google.protobuf.Timestamp
 	1,  // 6: durable.v1.FailingStep.kind:type_name -> durable.v1.EntryKind
-	17, // 7: durable.v1.FailingStep.first_failure_time:type_name -> google.protobuf.Timestamp
-	17, // 8: durable.v1.FailingStep.last_failure_time:type_name -> google.protobuf.Timestamp
-	18, // 9: durable.v1.FailingStep.last_failure:type_name -> durable.v1.Failure
-	17, // 10: durable.v1.Awakeable.create_time:type_name -> google.protobuf.Timestamp
-	17, // 11: durable.v1.Awakeable.resolve_time:type_name -> google.protobuf.Timestamp
-	16, // 12: durable.v1.Awakeable.outcome:type_name -> durable.v1.Outcome
-	17, // 13: durable.v1.CancelInfo.cancel_time:type_name -> google.protobuf.Timestamp
-	17, // 14: durable.v1.PauseInfo.pause_time:type_name -> google.protobuf.Timestamp
+	20, // 7: durable.v1.FailingStep.first_failure_time:type_name -> google.protobuf.Timestamp
+	20, // 8: durable.v1.FailingStep.last_failure_time:type_name -> google.protobuf.Timestamp
+	21, // 9: durable.v1.FailingStep.last_failure:type_name -> durable.v1.Failure
+	20, // 10: durable.v1.Awakeable.create_time:type_name -> google.protobuf.Timestamp
+	20, // 11: durable.v1.Awakeable.resolve_time:type_name -> google.protobuf.Timestamp
+	19, // 12: durable.v1.Awakeable.outcome:type_name -> durable.v1.Outcome
+	20, // 13: durable.v1.CancelInfo.cancel_time:type_name -> google.protobuf.Timestamp
+	20, // 14: durable.v1.PauseInfo.pause_time:type_name -> google.protobuf.Timestamp
 	0,  // 15: durable.v1.Invocation.state:type_name -> durable.v1.InvocationState
-	16, // 16: durable.v1.Invocation.outcome:type_name -> durable.v1.Outcome
-	15, // 17: durable.v1.Invocation.input:type_name -> durable.v1.Payload
-	18, // 18: durable.v1.Invocation.last_failure:type_name -> durable.v1.Failure
-	8,  // 19: durable.v1.Invocation.pause:type_name -> durable.v1.PauseInfo
-	17, // 20: durable.v1.Invocation.create_time:type_name -> google.protobuf.Timestamp
-	17, // 21: durable.v1.Invocation.start_time:type_name -> google.protobuf.Timestamp
-	17, // 22: durable.v1.Invocation.update_time:type_name -> google.protobuf.Timestamp
-	17, // 23: durable.v1.Invocation.complete_time:type_name -> google.protobuf.Timestamp
-	17, // 24: durable.v1.Invocation.wake_time:type_name -> google.protobuf.Timestamp
-	17, // 25: durable.v1.Invocation.expire_time:type_name -> google.protobuf.Timestamp
-	13, // 26: durable.v1.Invocation.headers:type_name -> durable.v1.Invocation.HeadersEntry
-	4,  // 27: durable.v1.Invocation.journal:type_name -> durable.v1.JournalEntry
-	14, // 28: durable.v1.Invocation.workflow_state:type_name -> durable.v1.Invocation.WorkflowStateEntry
-	6,  // 29: durable.v1.Invocation.awakeables:type_name -> durable.v1.Awakeable
-	7,  // 30: durable.v1.Invocation.cancel:type_name -> durable.v1.CancelInfo
-	17, // 31: durable.v1.Invocation.deadline:type_name -> google.protobuf.Timestamp
-	5,  // 32: durable.v1.Invocation.failing_steps:type_name -> durable.v1.FailingStep
-	19, // 33: durable.v1.RetryPolicy.initial_interval:type_name -> google.protobuf.Duration
-	19, // 34: durable.v1.RetryPolicy.max_interval:type_name -> google.protobuf.Duration
-	3,  // 35: durable.v1.RetryPolicy.on_exhausted:type_name -> durable.v1.RetryPolicy.Exhaustion
-	19, // 36: durable.v1.RetryPolicy.max_duration:type_name -> google.protobuf.Duration
-	2,  // 37: durable.v1.HandlerSpec.kind:type_name -> durable.v1.HandlerKind
-	10, // 38: durable.v1.HandlerSpec.retry_policy:type_name -> durable.v1.RetryPolicy
-	19, // 39: durable.v1.HandlerSpec.retention:type_name -> google.protobuf.Duration
-	19, // 40: durable.v1.HandlerSpec.timeout:type_name -> google.protobuf.Duration
-	11, // 41: durable.v1.HandlerInfo.spec:type_name -> durable.v1.HandlerSpec
-	17, // 42: durable.v1.HandlerInfo.create_time:type_name -> google.protobuf.Timestamp
-	15, // 43: durable.v1.Invocation.WorkflowStateEntry.value:type_name -> durable.v1.Payload
-	44, // [44:44] is the sub-list for method output_type
-	44, // [44:44] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	19, // 16: durable.v1.Invocation.outcome:type_name -> durable.v1.Outcome
+	18, // 17: durable.v1.Invocation.input:type_name -> durable.v1.Payload
+	21, // 18: durable.v1.Invocation.last_failure:type_name -> durable.v1.Failure
+	10, // 19: durable.v1.Invocation.pause:type_name -> durable.v1.PauseInfo
+	20, // 20: durable.v1.Invocation.create_time:type_name -> google.protobuf.Timestamp
+	20, // 21: durable.v1.Invocation.start_time:type_name -> google.protobuf.Timestamp
+	20, // 22: durable.v1.Invocation.update_time:type_name -> google.protobuf.Timestamp
+	20, // 23: durable.v1.Invocation.complete_time:type_name -> google.protobuf.Timestamp
+	20, // 24: durable.v1.Invocation.wake_time:type_name -> google.protobuf.Timestamp
+	20, // 25: durable.v1.Invocation.expire_time:type_name -> google.protobuf.Timestamp
+	16, // 26: durable.v1.Invocation.headers:type_name -> durable.v1.Invocation.HeadersEntry
+	6,  // 27: durable.v1.Invocation.journal:type_name -> durable.v1.JournalEntry
+	17, // 28: durable.v1.Invocation.workflow_state:type_name -> durable.v1.Invocation.WorkflowStateEntry
+	8,  // 29: durable.v1.Invocation.awakeables:type_name -> durable.v1.Awakeable
+	9,  // 30: durable.v1.Invocation.cancel:type_name -> durable.v1.CancelInfo
+	20, // 31: durable.v1.Invocation.deadline:type_name -> google.protobuf.Timestamp
+	7,  // 32: durable.v1.Invocation.failing_steps:type_name -> durable.v1.FailingStep
+	12, // 33: durable.v1.Invocation.attempts:type_name -> durable.v1.InvocationAttempt
+	20, // 34: durable.v1.InvocationAttempt.start_time:type_name -> google.protobuf.Timestamp
+	20, // 35: durable.v1.InvocationAttempt.end_time:type_name -> google.protobuf.Timestamp
+	2,  // 36: durable.v1.InvocationAttempt.end:type_name -> durable.v1.AttemptEnd
+	21, // 37: durable.v1.InvocationAttempt.failure:type_name -> durable.v1.Failure
+	22, // 38: durable.v1.RetryPolicy.initial_interval:type_name -> google.protobuf.Duration
+	22, // 39: durable.v1.RetryPolicy.max_interval:type_name -> google.protobuf.Duration
+	5,  // 40: durable.v1.RetryPolicy.on_exhausted:type_name -> durable.v1.RetryPolicy.Exhaustion
+	22, // 41: durable.v1.RetryPolicy.max_duration:type_name -> google.protobuf.Duration
+	3,  // 42: durable.v1.HandlerSpec.kind:type_name -> durable.v1.HandlerKind
+	13, // 43: durable.v1.HandlerSpec.retry_policy:type_name -> durable.v1.RetryPolicy
+	22, // 44: durable.v1.HandlerSpec.retention:type_name -> google.protobuf.Duration
+	22, // 45: durable.v1.HandlerSpec.timeout:type_name -> google.protobuf.Duration
+	4,  // 46: durable.v1.HandlerSpec.versioning:type_name -> durable.v1.Versioning
+	14, // 47: durable.v1.HandlerInfo.spec:type_name -> durable.v1.HandlerSpec
+	20, // 48: durable.v1.HandlerInfo.create_time:type_name -> google.protobuf.Timestamp
+	18, // 49: durable.v1.Invocation.WorkflowStateEntry.value:type_name -> durable.v1.Payload
+	50, // [50:50] is the sub-list for method output_type
+	50, // [50:50] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_durable_v1_invocation_proto_init() }
@@ -1707,8 +2123,8 @@ func file_durable_v1_invocation_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_durable_v1_invocation_proto_rawDesc), len(file_durable_v1_invocation_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   11,
+			NumEnums:      6,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

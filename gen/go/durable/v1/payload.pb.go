@@ -28,7 +28,9 @@ const (
 type Payload struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The media type of `data`. Empty means `application/json`. SDKs write `application/json` (UTF-8),
-	// `application/x-protobuf; message=<full name>` or `application/octet-stream`.
+	// `application/x-protobuf; message=<full name>` or `application/octet-stream`. A type that begins
+	// with `application/x-durable-` is that of a value which a codec has encoded, for example
+	// `application/x-durable-encrypted`; the control plane does not compare such values with schemas.
 	ContentType string `protobuf:"bytes,1,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
 	// The encoded value. A payload with empty data is a value (though not a valid one for JSON); no
 	// value is expressed by the absence of the Payload message.

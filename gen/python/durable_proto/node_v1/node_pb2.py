@@ -24,21 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64urable/node/v1/node.proto\x12\x0f\x64urable.node.v1\"3\n\x0bLinkRequest\x12$\n\x05parts\x18\x01 \x03(\x0b\x32\x15.durable.node.v1.Part\"4\n\x0cLinkResponse\x12$\n\x05parts\x18\x01 \x03(\x0b\x32\x15.durable.node.v1.Part\"\x85\x01\n\x04Part\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x11\n\x04\x62ody\x18\x03 \x01(\x0cH\x00\x88\x01\x01\x12\x0c\n\x04more\x18\x04 \x01(\x08\x12%\n\x03\x65nd\x18\x05 \x01(\x0e\x32\x18.durable.node.v1.PartEnd\x12\x0e\n\x06status\x18\x06 \x01(\x0c\x42\x07\n\x05_body*w\n\x07PartEnd\x12\x18\n\x14PART_END_UNSPECIFIED\x10\x00\x12\x11\n\rPART_END_LAST\x10\x01\x12\x11\n\rPART_END_DONE\x10\x02\x12\x14\n\x10PART_END_REFUSED\x10\x03\x12\x16\n\x12PART_END_CANCELLED\x10\x04\x32V\n\x0b\x44urableNode\x12G\n\x04Link\x12\x1c.durable.node.v1.LinkRequest\x1a\x1d.durable.node.v1.LinkResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64urable/node/v1/node.proto\x12\x0f\x64urable.node.v1\"`\n\x0bLinkRequest\x12$\n\x05parts\x18\x01 \x03(\x0b\x32\x15.durable.node.v1.Part\x12+\n\x08greeting\x18\x02 \x01(\x0b\x32\x19.durable.node.v1.Greeting\"J\n\x08Greeting\x12\x0e\n\x06secret\x18\x01 \x01(\t\x12\x0e\n\x06system\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61lled\x18\x04 \x01(\t\"C\n\x0cLinkResponse\x12$\n\x05parts\x18\x01 \x03(\x0b\x32\x15.durable.node.v1.Part\x12\r\n\x05\x65nded\x18\x02 \x01(\t\"\x95\x01\n\x04Part\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x11\n\x04\x62ody\x18\x03 \x01(\x0cH\x00\x88\x01\x01\x12\x0c\n\x04more\x18\x04 \x01(\x08\x12%\n\x03\x65nd\x18\x05 \x01(\x0e\x32\x18.durable.node.v1.PartEnd\x12\x0e\n\x06status\x18\x06 \x01(\x0c\x12\x0e\n\x06\x63\x61ller\x18\x07 \x01(\x0c\x42\x07\n\x05_body*w\n\x07PartEnd\x12\x18\n\x14PART_END_UNSPECIFIED\x10\x00\x12\x11\n\rPART_END_LAST\x10\x01\x12\x11\n\rPART_END_DONE\x10\x02\x12\x14\n\x10PART_END_REFUSED\x10\x03\x12\x16\n\x12PART_END_CANCELLED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'durable.node.v1.node_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PARTEND']._serialized_start=290
-  _globals['_PARTEND']._serialized_end=409
+  _globals['_PARTEND']._serialized_start=442
+  _globals['_PARTEND']._serialized_end=561
   _globals['_LINKREQUEST']._serialized_start=47
-  _globals['_LINKREQUEST']._serialized_end=98
-  _globals['_LINKRESPONSE']._serialized_start=100
-  _globals['_LINKRESPONSE']._serialized_end=152
-  _globals['_PART']._serialized_start=155
-  _globals['_PART']._serialized_end=288
-  _globals['_DURABLENODE']._serialized_start=411
-  _globals['_DURABLENODE']._serialized_end=497
+  _globals['_LINKREQUEST']._serialized_end=143
+  _globals['_GREETING']._serialized_start=145
+  _globals['_GREETING']._serialized_end=219
+  _globals['_LINKRESPONSE']._serialized_start=221
+  _globals['_LINKRESPONSE']._serialized_end=288
+  _globals['_PART']._serialized_start=291
+  _globals['_PART']._serialized_end=440
 # @@protoc_insertion_point(module_scope)

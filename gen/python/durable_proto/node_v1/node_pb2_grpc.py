@@ -3,7 +3,6 @@
 import grpc
 import warnings
 
-from . import node_pb2 as durable_dot_node_dot_v1_dot_node__pb2
 
 GRPC_GENERATED_VERSION = '1.80.0'
 GRPC_VERSION = grpc.__version__
@@ -23,79 +22,3 @@ if _version_not_supported:
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
-
-
-class DurableNodeStub(object):
-    """The node of a system, as the other nodes see it.
-    """
-
-    def __init__(self, channel):
-        """Constructor.
-
-        Args:
-            channel: A grpc.Channel.
-        """
-        self.Link = channel.stream_stream(
-                '/durable.node.v1.DurableNode/Link',
-                request_serializer=durable_dot_node_dot_v1_dot_node__pb2.LinkRequest.SerializeToString,
-                response_deserializer=durable_dot_node_dot_v1_dot_node__pb2.LinkResponse.FromString,
-                _registered_method=True)
-
-
-class DurableNodeServicer(object):
-    """The node of a system, as the other nodes see it.
-    """
-
-    def Link(self, request_iterator, context):
-        """Carries all calls of one node to another one.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-
-def add_DurableNodeServicer_to_server(servicer, server):
-    rpc_method_handlers = {
-            'Link': grpc.stream_stream_rpc_method_handler(
-                    servicer.Link,
-                    request_deserializer=durable_dot_node_dot_v1_dot_node__pb2.LinkRequest.FromString,
-                    response_serializer=durable_dot_node_dot_v1_dot_node__pb2.LinkResponse.SerializeToString,
-            ),
-    }
-    generic_handler = grpc.method_handlers_generic_handler(
-            'durable.node.v1.DurableNode', rpc_method_handlers)
-    server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('durable.node.v1.DurableNode', rpc_method_handlers)
-
-
- # This class is part of an EXPERIMENTAL API.
-class DurableNode(object):
-    """The node of a system, as the other nodes see it.
-    """
-
-    @staticmethod
-    def Link(request_iterator,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.stream_stream(
-            request_iterator,
-            target,
-            '/durable.node.v1.DurableNode/Link',
-            durable_dot_node_dot_v1_dot_node__pb2.LinkRequest.SerializeToString,
-            durable_dot_node_dot_v1_dot_node__pb2.LinkResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)

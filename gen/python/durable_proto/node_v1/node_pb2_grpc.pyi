@@ -9,11 +9,10 @@ streams to that node go through the link, batched: a frame holds whatever has ac
 frame before was being written. Each node opens a link of its own, so on one link only the node that
 opened it makes calls.
 
-1. The link. Its metadata has `durable-node-secret` (the system's secret), `durable-node-system` (the
-   system's id), `durable-node-from` (the name of the node that calls) and `durable-node-to` (the name
-   of the node that it means to call). A wrong secret ends the link with UNAUTHENTICATED, another
-   system or node with FAILED_PRECONDITION. Otherwise the node that is called writes a frame at once,
-   which may be empty; the node that opened the link writes nothing before.
+1. The link. It is a TCP connection on which each side writes frames, each behind its length in four
+   bytes, the highest first. The first frame of the node that opens it has the greeting. The other
+   node answers with a frame at once, which may be empty, or with one that says in `ended` why it
+   refuses. The node that opened the link writes nothing before.
 
 2. Heartbeats. A side that has written nothing for a while writes an empty frame. A side that hears
    nothing for a longer while ends the link. The end of a link is the end of all its calls.
@@ -26,17 +25,10 @@ opened it makes calls.
 """
 
 from collections import abc as _abc
-from . import node_pb2 as _node_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
-import sys
 import typing as _typing
-
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
 
 _T = _typing.TypeVar("_T")
 
@@ -47,34 +39,3 @@ class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ig
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
-
-class DurableNodeStub:
-    """The node of a system, as the other nodes see it."""
-
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> DurableNodeAsyncStub: ...
-    Link: _grpc.StreamStreamMultiCallable[_node_pb2.LinkRequest, _node_pb2.LinkResponse]
-    """Carries all calls of one node to another one."""
-
-@_typing.type_check_only
-class DurableNodeAsyncStub(DurableNodeStub):
-    """The node of a system, as the other nodes see it."""
-
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    Link: _aio.StreamStreamMultiCallable[_node_pb2.LinkRequest, _node_pb2.LinkResponse]  # type: ignore[assignment]
-    """Carries all calls of one node to another one."""
-
-class DurableNodeServicer(metaclass=_abc_1.ABCMeta):
-    """The node of a system, as the other nodes see it."""
-
-    @_abc_1.abstractmethod
-    def Link(
-        self,
-        request_iterator: _MaybeAsyncIterator[_node_pb2.LinkRequest],
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_node_pb2.LinkResponse], _abc.AsyncIterator[_node_pb2.LinkResponse]]:
-        """Carries all calls of one node to another one."""
-
-def add_DurableNodeServicer_to_server(servicer: DurableNodeServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,7 +3,7 @@
 isort:skip_file
 Answers of one node about the partitions that it leads, from which another node makes the answer for
 the whole system. They are bodies of the calls `QueryPart`, `GetStatsPart`, `ListHandlersPart`,
-`GetServerInfoPart`, `AwakeablesPart` and `ListWorkersPart`.
+`GetServerInfoPart`, `AwakeablesPart`, `ListDeploymentsPart` and `ListWorkersPart`.
 
 Requests and answers are mostly those of durable.v1.DurableControl; they are kept here as bytes.
 """

@@ -24,21 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64urable/node/v1/sessions.proto\x12\x0f\x64urable.node.v1\"T\n\x0cRelayedHello\x12\r\n\x05hello\x18\x01 \x01(\x0c\x12\r\n\x05share\x18\x02 \x01(\x05\x12\x12\n\nentry_node\x18\x03 \x01(\t\x12\x12\n\npartitions\x18\x04 \x03(\x05\"X\n\x0eRelayedRequest\x12\r\n\x05\x66rame\x18\x01 \x01(\x0c\x12)\n\x05grant\x18\x02 \x01(\x0b\x32\x1a.durable.node.v1.SlotGrant\x12\x0c\n\x04left\x18\x03 \x01(\x08\"o\n\x0fRelayedResponse\x12\x0e\n\x06opened\x18\x01 \x01(\x08\x12\r\n\x05\x66rame\x18\x02 \x01(\x0c\x12+\n\x06report\x18\x03 \x01(\x0b\x32\x1b.durable.node.v1.SlotReport\x12\x10\n\x08replaced\x18\x04 \x01(\x08\"6\n\tSlotGrant\x12\r\n\x05units\x18\x01 \x01(\x05\x12\x11\n\x04keep\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x07\n\x05_keep\"?\n\nSlotReport\x12\x10\n\x08returned\x18\x01 \x01(\x05\x12\r\n\x05wants\x18\x02 \x01(\x05\x12\x10\n\x08received\x18\x03 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64urable/node/v1/sessions.proto\x12\x0f\x64urable.node.v1\"\xaa\x01\n\x0cRelayedHello\x12\r\n\x05hello\x18\x01 \x01(\x0c\x12\r\n\x05share\x18\x02 \x01(\x05\x12\x12\n\nentry_node\x18\x03 \x01(\t\x12\x39\n\x06\x65pochs\x18\x04 \x03(\x0b\x32).durable.node.v1.RelayedHello.EpochsEntry\x1a-\n\x0b\x45pochsEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"X\n\x0eRelayedRequest\x12\r\n\x05\x66rame\x18\x01 \x01(\x0c\x12)\n\x05grant\x18\x02 \x01(\x0b\x32\x1a.durable.node.v1.SlotGrant\x12\x0c\n\x04left\x18\x03 \x01(\x08\"o\n\x0fRelayedResponse\x12\x0e\n\x06opened\x18\x01 \x01(\x08\x12\r\n\x05\x66rame\x18\x02 \x01(\x0c\x12+\n\x06report\x18\x03 \x01(\x0b\x32\x1b.durable.node.v1.SlotReport\x12\x10\n\x08replaced\x18\x04 \x01(\x08\"6\n\tSlotGrant\x12\r\n\x05units\x18\x01 \x01(\x05\x12\x11\n\x04keep\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x07\n\x05_keep\"?\n\nSlotReport\x12\x10\n\x08returned\x18\x01 \x01(\x05\x12\r\n\x05wants\x18\x02 \x01(\x05\x12\x10\n\x08received\x18\x03 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'durable.node.v1.sessions_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RELAYEDHELLO']._serialized_start=51
-  _globals['_RELAYEDHELLO']._serialized_end=135
-  _globals['_RELAYEDREQUEST']._serialized_start=137
-  _globals['_RELAYEDREQUEST']._serialized_end=225
-  _globals['_RELAYEDRESPONSE']._serialized_start=227
-  _globals['_RELAYEDRESPONSE']._serialized_end=338
-  _globals['_SLOTGRANT']._serialized_start=340
-  _globals['_SLOTGRANT']._serialized_end=394
-  _globals['_SLOTREPORT']._serialized_start=396
-  _globals['_SLOTREPORT']._serialized_end=459
+  _globals['_RELAYEDHELLO_EPOCHSENTRY']._loaded_options = None
+  _globals['_RELAYEDHELLO_EPOCHSENTRY']._serialized_options = b'8\001'
+  _globals['_RELAYEDHELLO']._serialized_start=52
+  _globals['_RELAYEDHELLO']._serialized_end=222
+  _globals['_RELAYEDHELLO_EPOCHSENTRY']._serialized_start=177
+  _globals['_RELAYEDHELLO_EPOCHSENTRY']._serialized_end=222
+  _globals['_RELAYEDREQUEST']._serialized_start=224
+  _globals['_RELAYEDREQUEST']._serialized_end=312
+  _globals['_RELAYEDRESPONSE']._serialized_start=314
+  _globals['_RELAYEDRESPONSE']._serialized_end=425
+  _globals['_SLOTGRANT']._serialized_start=427
+  _globals['_SLOTGRANT']._serialized_end=481
+  _globals['_SLOTREPORT']._serialized_start=483
+  _globals['_SLOTREPORT']._serialized_end=546
 # @@protoc_insertion_point(module_scope)

@@ -1,22 +1,29 @@
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from collections.abc import Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RelayedHello(_message.Message):
-    __slots__ = ("hello", "share", "entry_node", "partitions")
+    __slots__ = ("hello", "share", "entry_node", "epochs")
+    class EpochsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: int
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
     HELLO_FIELD_NUMBER: _ClassVar[int]
     SHARE_FIELD_NUMBER: _ClassVar[int]
     ENTRY_NODE_FIELD_NUMBER: _ClassVar[int]
-    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    EPOCHS_FIELD_NUMBER: _ClassVar[int]
     hello: bytes
     share: int
     entry_node: str
-    partitions: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, hello: _Optional[bytes] = ..., share: _Optional[int] = ..., entry_node: _Optional[str] = ..., partitions: _Optional[_Iterable[int]] = ...) -> None: ...
+    epochs: _containers.ScalarMap[int, int]
+    def __init__(self, hello: _Optional[bytes] = ..., share: _Optional[int] = ..., entry_node: _Optional[str] = ..., epochs: _Optional[_Mapping[int, int]] = ...) -> None: ...
 
 class RelayedRequest(_message.Message):
     __slots__ = ("frame", "grant", "left")

@@ -2,6 +2,7 @@ import datetime
 
 from . import invocation_pb2 as _invocation_pb2
 from . import payload_pb2 as _payload_pb2
+from . import worker_pb2 as _worker_pb2
 from google.api import annotations_pb2 as _annotations_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -122,7 +123,7 @@ class WatchInvocationResponse(_message.Message):
     def __init__(self, invocation: _Optional[_Union[_invocation_pb2.Invocation, _Mapping]] = ...) -> None: ...
 
 class QueryRequest(_message.Message):
-    __slots__ = ("states", "handler", "key", "create_time_min", "create_time_max", "failure_text", "page_size", "page_token", "service", "oldest_first", "parent_invocation_id", "order_by")
+    __slots__ = ("states", "handler", "key", "create_time_min", "create_time_max", "failure_text", "page_size", "page_token", "service", "oldest_first", "parent_invocation_id", "order_by", "pinned_build_id")
     STATES_FIELD_NUMBER: _ClassVar[int]
     HANDLER_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -135,6 +136,7 @@ class QueryRequest(_message.Message):
     OLDEST_FIRST_FIELD_NUMBER: _ClassVar[int]
     PARENT_INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
     ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    PINNED_BUILD_ID_FIELD_NUMBER: _ClassVar[int]
     states: _containers.RepeatedScalarFieldContainer[_invocation_pb2.InvocationState]
     handler: str
     key: str
@@ -147,7 +149,8 @@ class QueryRequest(_message.Message):
     oldest_first: bool
     parent_invocation_id: str
     order_by: str
-    def __init__(self, states: _Optional[_Iterable[_Union[_invocation_pb2.InvocationState, str]]] = ..., handler: _Optional[str] = ..., key: _Optional[str] = ..., create_time_min: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time_max: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failure_text: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., service: _Optional[str] = ..., oldest_first: bool = ..., parent_invocation_id: _Optional[str] = ..., order_by: _Optional[str] = ...) -> None: ...
+    pinned_build_id: str
+    def __init__(self, states: _Optional[_Iterable[_Union[_invocation_pb2.InvocationState, str]]] = ..., handler: _Optional[str] = ..., key: _Optional[str] = ..., create_time_min: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time_max: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failure_text: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., service: _Optional[str] = ..., oldest_first: bool = ..., parent_invocation_id: _Optional[str] = ..., order_by: _Optional[str] = ..., pinned_build_id: _Optional[str] = ...) -> None: ...
 
 class QueryResponse(_message.Message):
     __slots__ = ("invocations", "next_page_token", "missing_partitions")
@@ -208,7 +211,7 @@ class ListWorkersRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class WorkerInfo(_message.Message):
-    __slots__ = ("worker_id", "identity", "build_id", "handlers", "slot_count", "running_count", "connect_time", "draining")
+    __slots__ = ("worker_id", "identity", "build_id", "handlers", "slot_count", "running_count", "connect_time", "draining", "node")
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
     BUILD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -217,6 +220,7 @@ class WorkerInfo(_message.Message):
     RUNNING_COUNT_FIELD_NUMBER: _ClassVar[int]
     CONNECT_TIME_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     identity: str
     build_id: str
@@ -225,7 +229,8 @@ class WorkerInfo(_message.Message):
     running_count: int
     connect_time: _timestamp_pb2.Timestamp
     draining: bool
-    def __init__(self, worker_id: _Optional[str] = ..., identity: _Optional[str] = ..., build_id: _Optional[str] = ..., handlers: _Optional[_Iterable[str]] = ..., slot_count: _Optional[int] = ..., running_count: _Optional[int] = ..., connect_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., draining: bool = ...) -> None: ...
+    node: str
+    def __init__(self, worker_id: _Optional[str] = ..., identity: _Optional[str] = ..., build_id: _Optional[str] = ..., handlers: _Optional[_Iterable[str]] = ..., slot_count: _Optional[int] = ..., running_count: _Optional[int] = ..., connect_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., draining: bool = ..., node: _Optional[str] = ...) -> None: ...
 
 class ListWorkersResponse(_message.Message):
     __slots__ = ("workers",)
@@ -292,26 +297,225 @@ class CancelResponse(_message.Message):
     def __init__(self, state: _Optional[_Union[_invocation_pb2.InvocationState, str]] = ...) -> None: ...
 
 class RestartRequest(_message.Message):
-    __slots__ = ("invocation_id", "request_id", "from_index", "input", "reason", "identity")
+    __slots__ = ("invocation_id", "request_id", "from_index", "input", "reason", "identity", "outcomes", "while_running")
+    class OutcomesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: _payload_pb2.Outcome
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ...) -> None: ...
     INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     FROM_INDEX_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    WHILE_RUNNING_FIELD_NUMBER: _ClassVar[int]
     invocation_id: str
     request_id: str
     from_index: int
     input: _payload_pb2.Payload
     reason: str
     identity: str
-    def __init__(self, invocation_id: _Optional[str] = ..., request_id: _Optional[str] = ..., from_index: _Optional[int] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., reason: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
+    outcomes: _containers.MessageMap[int, _payload_pb2.Outcome]
+    while_running: bool
+    def __init__(self, invocation_id: _Optional[str] = ..., request_id: _Optional[str] = ..., from_index: _Optional[int] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., reason: _Optional[str] = ..., identity: _Optional[str] = ..., outcomes: _Optional[_Mapping[int, _payload_pb2.Outcome]] = ..., while_running: bool = ...) -> None: ...
 
 class RestartResponse(_message.Message):
     __slots__ = ("invocation_id",)
     INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
     invocation_id: str
     def __init__(self, invocation_id: _Optional[str] = ...) -> None: ...
+
+class RepinRequest(_message.Message):
+    __slots__ = ("invocation_id", "build_id", "request_id", "reason", "identity")
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    BUILD_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    build_id: str
+    request_id: str
+    reason: str
+    identity: str
+    def __init__(self, invocation_id: _Optional[str] = ..., build_id: _Optional[str] = ..., request_id: _Optional[str] = ..., reason: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
+
+class RepinResponse(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: _invocation_pb2.InvocationState
+    def __init__(self, state: _Optional[_Union[_invocation_pb2.InvocationState, str]] = ...) -> None: ...
+
+class ExportInvocationRequest(_message.Message):
+    __slots__ = ("invocation_id",)
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    def __init__(self, invocation_id: _Optional[str] = ...) -> None: ...
+
+class ExportInvocationResponse(_message.Message):
+    __slots__ = ("invocation", "start", "server_version", "export_time")
+    INVOCATION_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    EXPORT_TIME_FIELD_NUMBER: _ClassVar[int]
+    invocation: _invocation_pb2.Invocation
+    start: _worker_pb2.Start
+    server_version: str
+    export_time: _timestamp_pb2.Timestamp
+    def __init__(self, invocation: _Optional[_Union[_invocation_pb2.Invocation, _Mapping]] = ..., start: _Optional[_Union[_worker_pb2.Start, _Mapping]] = ..., server_version: _Optional[str] = ..., export_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListDeploymentsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Deployment(_message.Message):
+    __slots__ = ("build_id", "handlers", "create_time", "worker_count", "draining", "pinned_count", "waiting_count", "running_count", "drained")
+    BUILD_ID_FIELD_NUMBER: _ClassVar[int]
+    HANDLERS_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    WORKER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DRAINING_FIELD_NUMBER: _ClassVar[int]
+    PINNED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    WAITING_COUNT_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DRAINED_FIELD_NUMBER: _ClassVar[int]
+    build_id: str
+    handlers: _containers.RepeatedScalarFieldContainer[str]
+    create_time: _timestamp_pb2.Timestamp
+    worker_count: int
+    draining: bool
+    pinned_count: int
+    waiting_count: int
+    running_count: int
+    drained: bool
+    def __init__(self, build_id: _Optional[str] = ..., handlers: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., worker_count: _Optional[int] = ..., draining: bool = ..., pinned_count: _Optional[int] = ..., waiting_count: _Optional[int] = ..., running_count: _Optional[int] = ..., drained: bool = ...) -> None: ...
+
+class Route(_message.Message):
+    __slots__ = ("handler", "build_id", "ramping_build_id", "ramping_percent", "previous_build_id", "update_time", "identity", "reason")
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    BUILD_ID_FIELD_NUMBER: _ClassVar[int]
+    RAMPING_BUILD_ID_FIELD_NUMBER: _ClassVar[int]
+    RAMPING_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_BUILD_ID_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    handler: str
+    build_id: str
+    ramping_build_id: str
+    ramping_percent: int
+    previous_build_id: str
+    update_time: _timestamp_pb2.Timestamp
+    identity: str
+    reason: str
+    def __init__(self, handler: _Optional[str] = ..., build_id: _Optional[str] = ..., ramping_build_id: _Optional[str] = ..., ramping_percent: _Optional[int] = ..., previous_build_id: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., identity: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ListDeploymentsResponse(_message.Message):
+    __slots__ = ("deployments", "routes", "missing_partitions")
+    DEPLOYMENTS_FIELD_NUMBER: _ClassVar[int]
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
+    MISSING_PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    deployments: _containers.RepeatedCompositeFieldContainer[Deployment]
+    routes: _containers.RepeatedCompositeFieldContainer[Route]
+    missing_partitions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, deployments: _Optional[_Iterable[_Union[Deployment, _Mapping]]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., missing_partitions: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class PromoteBuildRequest(_message.Message):
+    __slots__ = ("build_id", "percent", "handlers", "automatic", "request_id", "reason", "identity")
+    BUILD_ID_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    HANDLERS_FIELD_NUMBER: _ClassVar[int]
+    AUTOMATIC_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    build_id: str
+    percent: int
+    handlers: _containers.RepeatedScalarFieldContainer[str]
+    automatic: bool
+    request_id: str
+    reason: str
+    identity: str
+    def __init__(self, build_id: _Optional[str] = ..., percent: _Optional[int] = ..., handlers: _Optional[_Iterable[str]] = ..., automatic: bool = ..., request_id: _Optional[str] = ..., reason: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
+
+class PromoteBuildResponse(_message.Message):
+    __slots__ = ("routes",)
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
+    routes: _containers.RepeatedCompositeFieldContainer[Route]
+    def __init__(self, routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ...) -> None: ...
+
+class RollBackBuildRequest(_message.Message):
+    __slots__ = ("build_id", "handlers", "request_id", "reason", "identity")
+    BUILD_ID_FIELD_NUMBER: _ClassVar[int]
+    HANDLERS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    build_id: str
+    handlers: _containers.RepeatedScalarFieldContainer[str]
+    request_id: str
+    reason: str
+    identity: str
+    def __init__(self, build_id: _Optional[str] = ..., handlers: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., reason: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
+
+class RollBackBuildResponse(_message.Message):
+    __slots__ = ("routes",)
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
+    routes: _containers.RepeatedCompositeFieldContainer[Route]
+    def __init__(self, routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ...) -> None: ...
+
+class DrainBuildRequest(_message.Message):
+    __slots__ = ("build_id", "undo", "reason", "identity")
+    BUILD_ID_FIELD_NUMBER: _ClassVar[int]
+    UNDO_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    build_id: str
+    undo: bool
+    reason: str
+    identity: str
+    def __init__(self, build_id: _Optional[str] = ..., undo: bool = ..., reason: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
+
+class DrainBuildResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListPatchesRequest(_message.Message):
+    __slots__ = ("handler",)
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    handler: str
+    def __init__(self, handler: _Optional[str] = ...) -> None: ...
+
+class Patch(_message.Message):
+    __slots__ = ("handler", "name", "build_ids", "applied_count", "unapplied_count", "unapplied_invocation_ids", "first_time", "deprecated")
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BUILD_IDS_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    UNAPPLIED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    UNAPPLIED_INVOCATION_IDS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TIME_FIELD_NUMBER: _ClassVar[int]
+    DEPRECATED_FIELD_NUMBER: _ClassVar[int]
+    handler: str
+    name: str
+    build_ids: _containers.RepeatedScalarFieldContainer[str]
+    applied_count: int
+    unapplied_count: int
+    unapplied_invocation_ids: _containers.RepeatedScalarFieldContainer[str]
+    first_time: _timestamp_pb2.Timestamp
+    deprecated: bool
+    def __init__(self, handler: _Optional[str] = ..., name: _Optional[str] = ..., build_ids: _Optional[_Iterable[str]] = ..., applied_count: _Optional[int] = ..., unapplied_count: _Optional[int] = ..., unapplied_invocation_ids: _Optional[_Iterable[str]] = ..., first_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deprecated: bool = ...) -> None: ...
+
+class ListPatchesResponse(_message.Message):
+    __slots__ = ("patches", "missing_partitions")
+    PATCHES_FIELD_NUMBER: _ClassVar[int]
+    MISSING_PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    patches: _containers.RepeatedCompositeFieldContainer[Patch]
+    missing_partitions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, patches: _Optional[_Iterable[_Union[Patch, _Mapping]]] = ..., missing_partitions: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class SignalRequest(_message.Message):
     __slots__ = ("invocation_id", "name", "outcome", "request_id")
@@ -340,14 +544,16 @@ class PurgeResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class ResolveAwakeableRequest(_message.Message):
-    __slots__ = ("awakeable_id", "outcome", "request_id")
+    __slots__ = ("awakeable_id", "outcome", "request_id", "webhook_id")
     AWAKEABLE_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
     awakeable_id: str
     outcome: _payload_pb2.Outcome
     request_id: str
-    def __init__(self, awakeable_id: _Optional[str] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    webhook_id: str
+    def __init__(self, awakeable_id: _Optional[str] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., request_id: _Optional[str] = ..., webhook_id: _Optional[str] = ...) -> None: ...
 
 class ResolveAwakeableResponse(_message.Message):
     __slots__ = ("invocation_id", "repeated")
@@ -372,12 +578,32 @@ class CreateWebhookRequest(_message.Message):
     def __init__(self, awakeable_id: _Optional[str] = ..., expires_in: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scheme: _Optional[str] = ..., secret_name: _Optional[str] = ...) -> None: ...
 
 class CreateWebhookResponse(_message.Message):
-    __slots__ = ("url", "expire_time")
+    __slots__ = ("url", "expire_time", "webhook_id")
     URL_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
     url: str
     expire_time: _timestamp_pb2.Timestamp
-    def __init__(self, url: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    webhook_id: str
+    def __init__(self, url: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., webhook_id: _Optional[str] = ...) -> None: ...
+
+class RevokeWebhookRequest(_message.Message):
+    __slots__ = ("webhook", "awakeable_id")
+    WEBHOOK_FIELD_NUMBER: _ClassVar[int]
+    AWAKEABLE_ID_FIELD_NUMBER: _ClassVar[int]
+    webhook: str
+    awakeable_id: str
+    def __init__(self, webhook: _Optional[str] = ..., awakeable_id: _Optional[str] = ...) -> None: ...
+
+class RevokeWebhookResponse(_message.Message):
+    __slots__ = ("awakeable_id", "invocation_id", "resolved")
+    AWAKEABLE_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOLVED_FIELD_NUMBER: _ClassVar[int]
+    awakeable_id: str
+    invocation_id: str
+    resolved: bool
+    def __init__(self, awakeable_id: _Optional[str] = ..., invocation_id: _Optional[str] = ..., resolved: bool = ...) -> None: ...
 
 class GetStateRequest(_message.Message):
     __slots__ = ("object", "key", "invocation_id")
@@ -403,7 +629,7 @@ class GetStateResponse(_message.Message):
     def __init__(self, state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ...) -> None: ...
 
 class SetStateRequest(_message.Message):
-    __slots__ = ("object", "key", "state", "cleared_names", "clear_all")
+    __slots__ = ("object", "key", "state", "cleared_names", "clear_all", "request_id")
     class StateEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -416,12 +642,14 @@ class SetStateRequest(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     CLEARED_NAMES_FIELD_NUMBER: _ClassVar[int]
     CLEAR_ALL_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     object: str
     key: str
     state: _containers.MessageMap[str, _payload_pb2.Payload]
     cleared_names: _containers.RepeatedScalarFieldContainer[str]
     clear_all: bool
-    def __init__(self, object: _Optional[str] = ..., key: _Optional[str] = ..., state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., cleared_names: _Optional[_Iterable[str]] = ..., clear_all: bool = ...) -> None: ...
+    request_id: str
+    def __init__(self, object: _Optional[str] = ..., key: _Optional[str] = ..., state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., cleared_names: _Optional[_Iterable[str]] = ..., clear_all: bool = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class SetStateResponse(_message.Message):
     __slots__ = ()
@@ -465,20 +693,42 @@ class GetClusterRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ClusterNode(_message.Message):
-    __slots__ = ("name", "address", "version", "draining", "led_partitions", "followed_count")
+    __slots__ = ("name", "address", "version", "draining", "led_partitions", "followed_count", "format_level", "http_address", "stopping")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     LED_PARTITIONS_FIELD_NUMBER: _ClassVar[int]
     FOLLOWED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    HTTP_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    STOPPING_FIELD_NUMBER: _ClassVar[int]
     name: str
     address: str
     version: str
     draining: bool
     led_partitions: _containers.RepeatedScalarFieldContainer[int]
     followed_count: int
-    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., version: _Optional[str] = ..., draining: bool = ..., led_partitions: _Optional[_Iterable[int]] = ..., followed_count: _Optional[int] = ...) -> None: ...
+    format_level: int
+    http_address: str
+    stopping: bool
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., version: _Optional[str] = ..., draining: bool = ..., led_partitions: _Optional[_Iterable[int]] = ..., followed_count: _Optional[int] = ..., format_level: _Optional[int] = ..., http_address: _Optional[str] = ..., stopping: bool = ...) -> None: ...
+
+class DrainNodeRequest(_message.Message):
+    __slots__ = ("node", "undo", "wait_timeout")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    UNDO_FIELD_NUMBER: _ClassVar[int]
+    WAIT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    undo: bool
+    wait_timeout: _duration_pb2.Duration
+    def __init__(self, node: _Optional[str] = ..., undo: bool = ..., wait_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class DrainNodeResponse(_message.Message):
+    __slots__ = ("node",)
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    node: ClusterNode
+    def __init__(self, node: _Optional[_Union[ClusterNode, _Mapping]] = ...) -> None: ...
 
 class ClusterFollower(_message.Message):
     __slots__ = ("node", "position", "lag")

@@ -75,6 +75,31 @@ class DurableControlStub(object):
                 request_serializer=durable_dot_v1_dot_control__pb2.ListWorkersRequest.SerializeToString,
                 response_deserializer=durable_dot_v1_dot_control__pb2.ListWorkersResponse.FromString,
                 _registered_method=True)
+        self.ListDeployments = channel.unary_unary(
+                '/durable.v1.DurableControl/ListDeployments',
+                request_serializer=durable_dot_v1_dot_control__pb2.ListDeploymentsRequest.SerializeToString,
+                response_deserializer=durable_dot_v1_dot_control__pb2.ListDeploymentsResponse.FromString,
+                _registered_method=True)
+        self.PromoteBuild = channel.unary_unary(
+                '/durable.v1.DurableControl/PromoteBuild',
+                request_serializer=durable_dot_v1_dot_control__pb2.PromoteBuildRequest.SerializeToString,
+                response_deserializer=durable_dot_v1_dot_control__pb2.PromoteBuildResponse.FromString,
+                _registered_method=True)
+        self.RollBackBuild = channel.unary_unary(
+                '/durable.v1.DurableControl/RollBackBuild',
+                request_serializer=durable_dot_v1_dot_control__pb2.RollBackBuildRequest.SerializeToString,
+                response_deserializer=durable_dot_v1_dot_control__pb2.RollBackBuildResponse.FromString,
+                _registered_method=True)
+        self.DrainBuild = channel.unary_unary(
+                '/durable.v1.DurableControl/DrainBuild',
+                request_serializer=durable_dot_v1_dot_control__pb2.DrainBuildRequest.SerializeToString,
+                response_deserializer=durable_dot_v1_dot_control__pb2.DrainBuildResponse.FromString,
+                _registered_method=True)
+        self.ListPatches = channel.unary_unary(
+                '/durable.v1.DurableControl/ListPatches',
+                request_serializer=durable_dot_v1_dot_control__pb2.ListPatchesRequest.SerializeToString,
+                response_deserializer=durable_dot_v1_dot_control__pb2.ListPatchesResponse.FromString,
+                _registered_method=True)
         self.Pause = channel.unary_unary(
                 '/durable.v1.DurableControl/Pause',
                 request_serializer=durable_dot_v1_dot_control__pb2.PauseRequest.SerializeToString,
@@ -94,6 +119,16 @@ class DurableControlStub(object):
                 '/durable.v1.DurableControl/Restart',
                 request_serializer=durable_dot_v1_dot_control__pb2.RestartRequest.SerializeToString,
                 response_deserializer=durable_dot_v1_dot_control__pb2.RestartResponse.FromString,
+                _registered_method=True)
+        self.Repin = channel.unary_unary(
+                '/durable.v1.DurableControl/Repin',
+                request_serializer=durable_dot_v1_dot_control__pb2.RepinRequest.SerializeToString,
+                response_deserializer=durable_dot_v1_dot_control__pb2.RepinResponse.FromString,
+                _registered_method=True)
+        self.ExportInvocation = channel.unary_unary(
+                '/durable.v1.DurableControl/ExportInvocation',
+                request_serializer=durable_dot_v1_dot_control__pb2.ExportInvocationRequest.SerializeToString,
+                response_deserializer=durable_dot_v1_dot_control__pb2.ExportInvocationResponse.FromString,
                 _registered_method=True)
         self.Signal = channel.unary_unary(
                 '/durable.v1.DurableControl/Signal',
@@ -115,6 +150,11 @@ class DurableControlStub(object):
                 request_serializer=durable_dot_v1_dot_control__pb2.CreateWebhookRequest.SerializeToString,
                 response_deserializer=durable_dot_v1_dot_control__pb2.CreateWebhookResponse.FromString,
                 _registered_method=True)
+        self.RevokeWebhook = channel.unary_unary(
+                '/durable.v1.DurableControl/RevokeWebhook',
+                request_serializer=durable_dot_v1_dot_control__pb2.RevokeWebhookRequest.SerializeToString,
+                response_deserializer=durable_dot_v1_dot_control__pb2.RevokeWebhookResponse.FromString,
+                _registered_method=True)
         self.GetState = channel.unary_unary(
                 '/durable.v1.DurableControl/GetState',
                 request_serializer=durable_dot_v1_dot_control__pb2.GetStateRequest.SerializeToString,
@@ -134,6 +174,11 @@ class DurableControlStub(object):
                 '/durable.v1.DurableControl/GetCluster',
                 request_serializer=durable_dot_v1_dot_control__pb2.GetClusterRequest.SerializeToString,
                 response_deserializer=durable_dot_v1_dot_control__pb2.GetClusterResponse.FromString,
+                _registered_method=True)
+        self.DrainNode = channel.unary_unary(
+                '/durable.v1.DurableControl/DrainNode',
+                request_serializer=durable_dot_v1_dot_control__pb2.DrainNodeRequest.SerializeToString,
+                response_deserializer=durable_dot_v1_dot_control__pb2.DrainNodeResponse.FromString,
                 _registered_method=True)
 
 
@@ -211,6 +256,54 @@ class DurableControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeployments(self, request, context):
+        """Lists the builds of code that workers have registered, the latest first, and which build is current
+        for each handler.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PromoteBuild(self, request, context):
+        """Makes a build the current one for its handlers: new invocations go to its workers, and so does the
+        next attempt of an invocation without a journal. With `percent` it gets that share of them, and the
+        build that was current before gets the rest. A build that drains does not any more. The change is in
+        the log when the answer comes. Errors: BUILD_NOT_FOUND, INVALID_FIELD.
+
+        Before the first promotion of a handler, its new invocations go to any worker or, if the handler is
+        pinned, to the build that was registered last among those whose workers are connected; `automatic`
+        returns to that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollBackBuild(self, request, context):
+        """Takes the last promotion of a build back: the build that was current before is current again, for
+        each handler of which this one is current or is being ramped up. Errors: BUILD_NOT_FOUND,
+        NOTHING_TO_ROLL_BACK.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DrainBuild(self, request, context):
+        """Gives a build no new invocations, so that its workers can be stopped once `drained` is true in the
+        answer of ListDeployments. Errors: BUILD_NOT_FOUND, BUILD_IN_USE while it is the current one of a
+        handler.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPatches(self, request, context):
+        """Lists the patches in the journals of invocations that have not ended, and how many of those need
+        the code with the change, and how many may need the code without it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Pause(self, request, context):
         """Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
         pausing a paused one gets the same answer as the first request. Results of steps in flight are
@@ -248,8 +341,28 @@ class DurableControlServicer(object):
 
     def Restart(self, request, context):
         """Starts a new invocation with the input of an old one, optionally with the beginning of its
-        journal: completed entries before `from_index` are copied and not executed again. Errors:
-        INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
+        journal: completed entries before `from_index` are copied and not executed again, with other
+        outcomes where `outcomes` has them. The old one stays as it is. Errors: INVOCATION_NOT_FOUND,
+        INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE when the old one is not finished or paused and
+        `while_running` is not set.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Repin(self, request, context):
+        """Moves an invocation to another build. It is pinned to that build from then on, whatever its handler
+        says; with an empty `build_id` to none, so any worker of the handler goes on with it. An attempt that
+        runs ends where it runs. Replay the journal with the new code first: see ExportInvocation. Errors:
+        INVOCATION_NOT_FOUND, BUILD_NOT_FOUND, INVALID_STATE when it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportInvocation(self, request, context):
+        """Returns an invocation with everything that a worker would get to go on with it, so that it can be
+        replayed elsewhere without effects. Errors: INVOCATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -291,8 +404,20 @@ class DurableControlServicer(object):
         awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
         counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
         body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
-        before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
-        INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
+        before the handler requests it. Nothing is recorded; each request makes another URL, which
+        RevokeWebhook can revoke. Errors: INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeWebhook(self, request, context):
+        """Revokes a webhook, or all webhooks of an awakeable. From then on the control plane answers at the
+        URL, on every node, as if it had never been made. Other ways to resolve the awakeable stay. The
+        revocation is in the log when the answer comes, and is kept for as long as the awakeable; to
+        revoke again changes nothing. An id of the user's own choice may be revoked before an invocation
+        requests it. Errors: INVALID_FIELD, AWAKEABLE_NOT_FOUND when the awakeable's invocation has ended
+        or is unknown, LIMIT_REACHED (`revoked_webhooks`, `early_awakeables`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -325,6 +450,20 @@ class DurableControlServicer(object):
         """Returns the nodes of the system and its partitions, each with its leader and its followers, as the
         node that answers knows them. A control plane that is no cluster is one node, which leads all
         partitions. Positions are those of the nodes' last renewals, about a second old.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DrainNode(self, request, context):
+        """Makes a node give its partitions to the other nodes and take none, until that is undone or the node
+        starts anew. It goes on serving clients and workers, whose requests it passes on. Any node takes the
+        request.
+
+        The partitions leave a few at a time. With `wait_timeout` the answer comes when the next ones have left, or
+        the time is up, so a client repeats the request until `led_partitions` is empty. A second request
+        changes nothing more. Errors: NODE_NOT_FOUND, NO_OTHER_NODE, INVALID_FIELD, UNAVAILABLE if the node
+        cannot be reached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -373,6 +512,31 @@ def add_DurableControlServicer_to_server(servicer, server):
                     request_deserializer=durable_dot_v1_dot_control__pb2.ListWorkersRequest.FromString,
                     response_serializer=durable_dot_v1_dot_control__pb2.ListWorkersResponse.SerializeToString,
             ),
+            'ListDeployments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeployments,
+                    request_deserializer=durable_dot_v1_dot_control__pb2.ListDeploymentsRequest.FromString,
+                    response_serializer=durable_dot_v1_dot_control__pb2.ListDeploymentsResponse.SerializeToString,
+            ),
+            'PromoteBuild': grpc.unary_unary_rpc_method_handler(
+                    servicer.PromoteBuild,
+                    request_deserializer=durable_dot_v1_dot_control__pb2.PromoteBuildRequest.FromString,
+                    response_serializer=durable_dot_v1_dot_control__pb2.PromoteBuildResponse.SerializeToString,
+            ),
+            'RollBackBuild': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollBackBuild,
+                    request_deserializer=durable_dot_v1_dot_control__pb2.RollBackBuildRequest.FromString,
+                    response_serializer=durable_dot_v1_dot_control__pb2.RollBackBuildResponse.SerializeToString,
+            ),
+            'DrainBuild': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainBuild,
+                    request_deserializer=durable_dot_v1_dot_control__pb2.DrainBuildRequest.FromString,
+                    response_serializer=durable_dot_v1_dot_control__pb2.DrainBuildResponse.SerializeToString,
+            ),
+            'ListPatches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPatches,
+                    request_deserializer=durable_dot_v1_dot_control__pb2.ListPatchesRequest.FromString,
+                    response_serializer=durable_dot_v1_dot_control__pb2.ListPatchesResponse.SerializeToString,
+            ),
             'Pause': grpc.unary_unary_rpc_method_handler(
                     servicer.Pause,
                     request_deserializer=durable_dot_v1_dot_control__pb2.PauseRequest.FromString,
@@ -392,6 +556,16 @@ def add_DurableControlServicer_to_server(servicer, server):
                     servicer.Restart,
                     request_deserializer=durable_dot_v1_dot_control__pb2.RestartRequest.FromString,
                     response_serializer=durable_dot_v1_dot_control__pb2.RestartResponse.SerializeToString,
+            ),
+            'Repin': grpc.unary_unary_rpc_method_handler(
+                    servicer.Repin,
+                    request_deserializer=durable_dot_v1_dot_control__pb2.RepinRequest.FromString,
+                    response_serializer=durable_dot_v1_dot_control__pb2.RepinResponse.SerializeToString,
+            ),
+            'ExportInvocation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportInvocation,
+                    request_deserializer=durable_dot_v1_dot_control__pb2.ExportInvocationRequest.FromString,
+                    response_serializer=durable_dot_v1_dot_control__pb2.ExportInvocationResponse.SerializeToString,
             ),
             'Signal': grpc.unary_unary_rpc_method_handler(
                     servicer.Signal,
@@ -413,6 +587,11 @@ def add_DurableControlServicer_to_server(servicer, server):
                     request_deserializer=durable_dot_v1_dot_control__pb2.CreateWebhookRequest.FromString,
                     response_serializer=durable_dot_v1_dot_control__pb2.CreateWebhookResponse.SerializeToString,
             ),
+            'RevokeWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeWebhook,
+                    request_deserializer=durable_dot_v1_dot_control__pb2.RevokeWebhookRequest.FromString,
+                    response_serializer=durable_dot_v1_dot_control__pb2.RevokeWebhookResponse.SerializeToString,
+            ),
             'GetState': grpc.unary_unary_rpc_method_handler(
                     servicer.GetState,
                     request_deserializer=durable_dot_v1_dot_control__pb2.GetStateRequest.FromString,
@@ -432,6 +611,11 @@ def add_DurableControlServicer_to_server(servicer, server):
                     servicer.GetCluster,
                     request_deserializer=durable_dot_v1_dot_control__pb2.GetClusterRequest.FromString,
                     response_serializer=durable_dot_v1_dot_control__pb2.GetClusterResponse.SerializeToString,
+            ),
+            'DrainNode': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainNode,
+                    request_deserializer=durable_dot_v1_dot_control__pb2.DrainNodeRequest.FromString,
+                    response_serializer=durable_dot_v1_dot_control__pb2.DrainNodeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -662,6 +846,141 @@ class DurableControl(object):
             _registered_method=True)
 
     @staticmethod
+    def ListDeployments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/durable.v1.DurableControl/ListDeployments',
+            durable_dot_v1_dot_control__pb2.ListDeploymentsRequest.SerializeToString,
+            durable_dot_v1_dot_control__pb2.ListDeploymentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PromoteBuild(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/durable.v1.DurableControl/PromoteBuild',
+            durable_dot_v1_dot_control__pb2.PromoteBuildRequest.SerializeToString,
+            durable_dot_v1_dot_control__pb2.PromoteBuildResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollBackBuild(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/durable.v1.DurableControl/RollBackBuild',
+            durable_dot_v1_dot_control__pb2.RollBackBuildRequest.SerializeToString,
+            durable_dot_v1_dot_control__pb2.RollBackBuildResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainBuild(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/durable.v1.DurableControl/DrainBuild',
+            durable_dot_v1_dot_control__pb2.DrainBuildRequest.SerializeToString,
+            durable_dot_v1_dot_control__pb2.DrainBuildResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPatches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/durable.v1.DurableControl/ListPatches',
+            durable_dot_v1_dot_control__pb2.ListPatchesRequest.SerializeToString,
+            durable_dot_v1_dot_control__pb2.ListPatchesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Pause(request,
             target,
             options=(),
@@ -759,6 +1078,60 @@ class DurableControl(object):
             '/durable.v1.DurableControl/Restart',
             durable_dot_v1_dot_control__pb2.RestartRequest.SerializeToString,
             durable_dot_v1_dot_control__pb2.RestartResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Repin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/durable.v1.DurableControl/Repin',
+            durable_dot_v1_dot_control__pb2.RepinRequest.SerializeToString,
+            durable_dot_v1_dot_control__pb2.RepinResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportInvocation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/durable.v1.DurableControl/ExportInvocation',
+            durable_dot_v1_dot_control__pb2.ExportInvocationRequest.SerializeToString,
+            durable_dot_v1_dot_control__pb2.ExportInvocationResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -878,6 +1251,33 @@ class DurableControl(object):
             _registered_method=True)
 
     @staticmethod
+    def RevokeWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/durable.v1.DurableControl/RevokeWebhook',
+            durable_dot_v1_dot_control__pb2.RevokeWebhookRequest.SerializeToString,
+            durable_dot_v1_dot_control__pb2.RevokeWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetState(request,
             target,
             options=(),
@@ -975,6 +1375,33 @@ class DurableControl(object):
             '/durable.v1.DurableControl/GetCluster',
             durable_dot_v1_dot_control__pb2.GetClusterRequest.SerializeToString,
             durable_dot_v1_dot_control__pb2.GetClusterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainNode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/durable.v1.DurableControl/DrainNode',
+            durable_dot_v1_dot_control__pb2.DrainNodeRequest.SerializeToString,
+            durable_dot_v1_dot_control__pb2.DrainNodeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -13,7 +13,7 @@ unchanged, with backoff and the same request id.
 Limits of this version, by name (default): `payload_bytes` (1 MiB), `header_count` (32),
 `header_bytes` (8 KiB in all), `id_bytes` (256: keys, idempotency keys, request ids, labels),
 `wait_seconds` (55), `page_size` (500), `admission` (100,000 requests that wait at a time),
-`webhook_seconds` (31,622,400, a year).
+`webhook_seconds` (31,622,400, a year), `revoked_webhooks` (100 of each awakeable).
 """
 
 from collections import abc as _abc
@@ -79,6 +79,34 @@ class DurableControlStub:
     """Lists the handlers that workers have registered, by name."""
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListWorkersRequest, _control_pb2.ListWorkersResponse]
     """Lists the workers that are connected now."""
+    ListDeployments: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListDeploymentsRequest, _control_pb2.ListDeploymentsResponse]
+    """Lists the builds of code that workers have registered, the latest first, and which build is current
+    for each handler.
+    """
+    PromoteBuild: _grpc.UnaryUnaryMultiCallable[_control_pb2.PromoteBuildRequest, _control_pb2.PromoteBuildResponse]
+    """Makes a build the current one for its handlers: new invocations go to its workers, and so does the
+    next attempt of an invocation without a journal. With `percent` it gets that share of them, and the
+    build that was current before gets the rest. A build that drains does not any more. The change is in
+    the log when the answer comes. Errors: BUILD_NOT_FOUND, INVALID_FIELD.
+
+    Before the first promotion of a handler, its new invocations go to any worker or, if the handler is
+    pinned, to the build that was registered last among those whose workers are connected; `automatic`
+    returns to that.
+    """
+    RollBackBuild: _grpc.UnaryUnaryMultiCallable[_control_pb2.RollBackBuildRequest, _control_pb2.RollBackBuildResponse]
+    """Takes the last promotion of a build back: the build that was current before is current again, for
+    each handler of which this one is current or is being ramped up. Errors: BUILD_NOT_FOUND,
+    NOTHING_TO_ROLL_BACK.
+    """
+    DrainBuild: _grpc.UnaryUnaryMultiCallable[_control_pb2.DrainBuildRequest, _control_pb2.DrainBuildResponse]
+    """Gives a build no new invocations, so that its workers can be stopped once `drained` is true in the
+    answer of ListDeployments. Errors: BUILD_NOT_FOUND, BUILD_IN_USE while it is the current one of a
+    handler.
+    """
+    ListPatches: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListPatchesRequest, _control_pb2.ListPatchesResponse]
+    """Lists the patches in the journals of invocations that have not ended, and how many of those need
+    the code with the change, and how many may need the code without it.
+    """
     Pause: _grpc.UnaryUnaryMultiCallable[_control_pb2.PauseRequest, _control_pb2.PauseResponse]
     """Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
     pausing a paused one gets the same answer as the first request. Results of steps in flight are
@@ -104,8 +132,20 @@ class DurableControlStub:
     """
     Restart: _grpc.UnaryUnaryMultiCallable[_control_pb2.RestartRequest, _control_pb2.RestartResponse]
     """Starts a new invocation with the input of an old one, optionally with the beginning of its
-    journal: completed entries before `from_index` are copied and not executed again. Errors:
-    INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
+    journal: completed entries before `from_index` are copied and not executed again, with other
+    outcomes where `outcomes` has them. The old one stays as it is. Errors: INVOCATION_NOT_FOUND,
+    INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE when the old one is not finished or paused and
+    `while_running` is not set.
+    """
+    Repin: _grpc.UnaryUnaryMultiCallable[_control_pb2.RepinRequest, _control_pb2.RepinResponse]
+    """Moves an invocation to another build. It is pinned to that build from then on, whatever its handler
+    says; with an empty `build_id` to none, so any worker of the handler goes on with it. An attempt that
+    runs ends where it runs. Replay the journal with the new code first: see ExportInvocation. Errors:
+    INVOCATION_NOT_FOUND, BUILD_NOT_FOUND, INVALID_STATE when it has ended.
+    """
+    ExportInvocation: _grpc.UnaryUnaryMultiCallable[_control_pb2.ExportInvocationRequest, _control_pb2.ExportInvocationResponse]
+    """Returns an invocation with everything that a worker would get to go on with it, so that it can be
+    replayed elsewhere without effects. Errors: INVOCATION_NOT_FOUND.
     """
     Signal: _grpc.UnaryUnaryMultiCallable[_control_pb2.SignalRequest, _control_pb2.SignalResponse]
     """Delivers a named signal to an invocation. Signals of one name are buffered in the order of their
@@ -131,8 +171,16 @@ class DurableControlStub:
     awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
     counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
     body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
-    before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
-    INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
+    before the handler requests it. Nothing is recorded; each request makes another URL, which
+    RevokeWebhook can revoke. Errors: INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
+    """
+    RevokeWebhook: _grpc.UnaryUnaryMultiCallable[_control_pb2.RevokeWebhookRequest, _control_pb2.RevokeWebhookResponse]
+    """Revokes a webhook, or all webhooks of an awakeable. From then on the control plane answers at the
+    URL, on every node, as if it had never been made. Other ways to resolve the awakeable stay. The
+    revocation is in the log when the answer comes, and is kept for as long as the awakeable; to
+    revoke again changes nothing. An id of the user's own choice may be revoked before an invocation
+    requests it. Errors: INVALID_FIELD, AWAKEABLE_NOT_FOUND when the awakeable's invocation has ended
+    or is unknown, LIMIT_REACHED (`revoked_webhooks`, `early_awakeables`).
     """
     GetState: _grpc.UnaryUnaryMultiCallable[_control_pb2.GetStateRequest, _control_pb2.GetStateResponse]
     """Returns the state of an object's key, or of a workflow's invocation. Empty if it has none.
@@ -148,6 +196,16 @@ class DurableControlStub:
     """Returns the nodes of the system and its partitions, each with its leader and its followers, as the
     node that answers knows them. A control plane that is no cluster is one node, which leads all
     partitions. Positions are those of the nodes' last renewals, about a second old.
+    """
+    DrainNode: _grpc.UnaryUnaryMultiCallable[_control_pb2.DrainNodeRequest, _control_pb2.DrainNodeResponse]
+    """Makes a node give its partitions to the other nodes and take none, until that is undone or the node
+    starts anew. It goes on serving clients and workers, whose requests it passes on. Any node takes the
+    request.
+
+    The partitions leave a few at a time. With `wait_timeout` the answer comes when the next ones have left, or
+    the time is up, so a client repeats the request until `led_partitions` is empty. A second request
+    changes nothing more. Errors: NODE_NOT_FOUND, NO_OTHER_NODE, INVALID_FIELD, UNAVAILABLE if the node
+    cannot be reached.
     """
 
 @_typing.type_check_only
@@ -188,6 +246,34 @@ class DurableControlAsyncStub(DurableControlStub):
     """Lists the handlers that workers have registered, by name."""
     ListWorkers: _aio.UnaryUnaryMultiCallable[_control_pb2.ListWorkersRequest, _control_pb2.ListWorkersResponse]  # type: ignore[assignment]
     """Lists the workers that are connected now."""
+    ListDeployments: _aio.UnaryUnaryMultiCallable[_control_pb2.ListDeploymentsRequest, _control_pb2.ListDeploymentsResponse]  # type: ignore[assignment]
+    """Lists the builds of code that workers have registered, the latest first, and which build is current
+    for each handler.
+    """
+    PromoteBuild: _aio.UnaryUnaryMultiCallable[_control_pb2.PromoteBuildRequest, _control_pb2.PromoteBuildResponse]  # type: ignore[assignment]
+    """Makes a build the current one for its handlers: new invocations go to its workers, and so does the
+    next attempt of an invocation without a journal. With `percent` it gets that share of them, and the
+    build that was current before gets the rest. A build that drains does not any more. The change is in
+    the log when the answer comes. Errors: BUILD_NOT_FOUND, INVALID_FIELD.
+
+    Before the first promotion of a handler, its new invocations go to any worker or, if the handler is
+    pinned, to the build that was registered last among those whose workers are connected; `automatic`
+    returns to that.
+    """
+    RollBackBuild: _aio.UnaryUnaryMultiCallable[_control_pb2.RollBackBuildRequest, _control_pb2.RollBackBuildResponse]  # type: ignore[assignment]
+    """Takes the last promotion of a build back: the build that was current before is current again, for
+    each handler of which this one is current or is being ramped up. Errors: BUILD_NOT_FOUND,
+    NOTHING_TO_ROLL_BACK.
+    """
+    DrainBuild: _aio.UnaryUnaryMultiCallable[_control_pb2.DrainBuildRequest, _control_pb2.DrainBuildResponse]  # type: ignore[assignment]
+    """Gives a build no new invocations, so that its workers can be stopped once `drained` is true in the
+    answer of ListDeployments. Errors: BUILD_NOT_FOUND, BUILD_IN_USE while it is the current one of a
+    handler.
+    """
+    ListPatches: _aio.UnaryUnaryMultiCallable[_control_pb2.ListPatchesRequest, _control_pb2.ListPatchesResponse]  # type: ignore[assignment]
+    """Lists the patches in the journals of invocations that have not ended, and how many of those need
+    the code with the change, and how many may need the code without it.
+    """
     Pause: _aio.UnaryUnaryMultiCallable[_control_pb2.PauseRequest, _control_pb2.PauseResponse]  # type: ignore[assignment]
     """Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
     pausing a paused one gets the same answer as the first request. Results of steps in flight are
@@ -213,8 +299,20 @@ class DurableControlAsyncStub(DurableControlStub):
     """
     Restart: _aio.UnaryUnaryMultiCallable[_control_pb2.RestartRequest, _control_pb2.RestartResponse]  # type: ignore[assignment]
     """Starts a new invocation with the input of an old one, optionally with the beginning of its
-    journal: completed entries before `from_index` are copied and not executed again. Errors:
-    INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
+    journal: completed entries before `from_index` are copied and not executed again, with other
+    outcomes where `outcomes` has them. The old one stays as it is. Errors: INVOCATION_NOT_FOUND,
+    INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE when the old one is not finished or paused and
+    `while_running` is not set.
+    """
+    Repin: _aio.UnaryUnaryMultiCallable[_control_pb2.RepinRequest, _control_pb2.RepinResponse]  # type: ignore[assignment]
+    """Moves an invocation to another build. It is pinned to that build from then on, whatever its handler
+    says; with an empty `build_id` to none, so any worker of the handler goes on with it. An attempt that
+    runs ends where it runs. Replay the journal with the new code first: see ExportInvocation. Errors:
+    INVOCATION_NOT_FOUND, BUILD_NOT_FOUND, INVALID_STATE when it has ended.
+    """
+    ExportInvocation: _aio.UnaryUnaryMultiCallable[_control_pb2.ExportInvocationRequest, _control_pb2.ExportInvocationResponse]  # type: ignore[assignment]
+    """Returns an invocation with everything that a worker would get to go on with it, so that it can be
+    replayed elsewhere without effects. Errors: INVOCATION_NOT_FOUND.
     """
     Signal: _aio.UnaryUnaryMultiCallable[_control_pb2.SignalRequest, _control_pb2.SignalResponse]  # type: ignore[assignment]
     """Delivers a named signal to an invocation. Signals of one name are buffered in the order of their
@@ -240,8 +338,16 @@ class DurableControlAsyncStub(DurableControlStub):
     awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
     counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
     body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
-    before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
-    INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
+    before the handler requests it. Nothing is recorded; each request makes another URL, which
+    RevokeWebhook can revoke. Errors: INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
+    """
+    RevokeWebhook: _aio.UnaryUnaryMultiCallable[_control_pb2.RevokeWebhookRequest, _control_pb2.RevokeWebhookResponse]  # type: ignore[assignment]
+    """Revokes a webhook, or all webhooks of an awakeable. From then on the control plane answers at the
+    URL, on every node, as if it had never been made. Other ways to resolve the awakeable stay. The
+    revocation is in the log when the answer comes, and is kept for as long as the awakeable; to
+    revoke again changes nothing. An id of the user's own choice may be revoked before an invocation
+    requests it. Errors: INVALID_FIELD, AWAKEABLE_NOT_FOUND when the awakeable's invocation has ended
+    or is unknown, LIMIT_REACHED (`revoked_webhooks`, `early_awakeables`).
     """
     GetState: _aio.UnaryUnaryMultiCallable[_control_pb2.GetStateRequest, _control_pb2.GetStateResponse]  # type: ignore[assignment]
     """Returns the state of an object's key, or of a workflow's invocation. Empty if it has none.
@@ -257,6 +363,16 @@ class DurableControlAsyncStub(DurableControlStub):
     """Returns the nodes of the system and its partitions, each with its leader and its followers, as the
     node that answers knows them. A control plane that is no cluster is one node, which leads all
     partitions. Positions are those of the nodes' last renewals, about a second old.
+    """
+    DrainNode: _aio.UnaryUnaryMultiCallable[_control_pb2.DrainNodeRequest, _control_pb2.DrainNodeResponse]  # type: ignore[assignment]
+    """Makes a node give its partitions to the other nodes and take none, until that is undone or the node
+    starts anew. It goes on serving clients and workers, whose requests it passes on. Any node takes the
+    request.
+
+    The partitions leave a few at a time. With `wait_timeout` the answer comes when the next ones have left, or
+    the time is up, so a client repeats the request until `led_partitions` is empty. A second request
+    changes nothing more. Errors: NODE_NOT_FOUND, NO_OTHER_NODE, INVALID_FIELD, UNAVAILABLE if the node
+    cannot be reached.
     """
 
 class DurableControlServicer(metaclass=_abc_1.ABCMeta):
@@ -344,6 +460,64 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         """Lists the workers that are connected now."""
 
     @_abc_1.abstractmethod
+    def ListDeployments(
+        self,
+        request: _control_pb2.ListDeploymentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ListDeploymentsResponse, _abc.Awaitable[_control_pb2.ListDeploymentsResponse]]:
+        """Lists the builds of code that workers have registered, the latest first, and which build is current
+        for each handler.
+        """
+
+    @_abc_1.abstractmethod
+    def PromoteBuild(
+        self,
+        request: _control_pb2.PromoteBuildRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.PromoteBuildResponse, _abc.Awaitable[_control_pb2.PromoteBuildResponse]]:
+        """Makes a build the current one for its handlers: new invocations go to its workers, and so does the
+        next attempt of an invocation without a journal. With `percent` it gets that share of them, and the
+        build that was current before gets the rest. A build that drains does not any more. The change is in
+        the log when the answer comes. Errors: BUILD_NOT_FOUND, INVALID_FIELD.
+
+        Before the first promotion of a handler, its new invocations go to any worker or, if the handler is
+        pinned, to the build that was registered last among those whose workers are connected; `automatic`
+        returns to that.
+        """
+
+    @_abc_1.abstractmethod
+    def RollBackBuild(
+        self,
+        request: _control_pb2.RollBackBuildRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.RollBackBuildResponse, _abc.Awaitable[_control_pb2.RollBackBuildResponse]]:
+        """Takes the last promotion of a build back: the build that was current before is current again, for
+        each handler of which this one is current or is being ramped up. Errors: BUILD_NOT_FOUND,
+        NOTHING_TO_ROLL_BACK.
+        """
+
+    @_abc_1.abstractmethod
+    def DrainBuild(
+        self,
+        request: _control_pb2.DrainBuildRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.DrainBuildResponse, _abc.Awaitable[_control_pb2.DrainBuildResponse]]:
+        """Gives a build no new invocations, so that its workers can be stopped once `drained` is true in the
+        answer of ListDeployments. Errors: BUILD_NOT_FOUND, BUILD_IN_USE while it is the current one of a
+        handler.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPatches(
+        self,
+        request: _control_pb2.ListPatchesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ListPatchesResponse, _abc.Awaitable[_control_pb2.ListPatchesResponse]]:
+        """Lists the patches in the journals of invocations that have not ended, and how many of those need
+        the code with the change, and how many may need the code without it.
+        """
+
+    @_abc_1.abstractmethod
     def Pause(
         self,
         request: _control_pb2.PauseRequest,
@@ -391,8 +565,32 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.RestartResponse, _abc.Awaitable[_control_pb2.RestartResponse]]:
         """Starts a new invocation with the input of an old one, optionally with the beginning of its
-        journal: completed entries before `from_index` are copied and not executed again. Errors:
-        INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
+        journal: completed entries before `from_index` are copied and not executed again, with other
+        outcomes where `outcomes` has them. The old one stays as it is. Errors: INVOCATION_NOT_FOUND,
+        INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE when the old one is not finished or paused and
+        `while_running` is not set.
+        """
+
+    @_abc_1.abstractmethod
+    def Repin(
+        self,
+        request: _control_pb2.RepinRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.RepinResponse, _abc.Awaitable[_control_pb2.RepinResponse]]:
+        """Moves an invocation to another build. It is pinned to that build from then on, whatever its handler
+        says; with an empty `build_id` to none, so any worker of the handler goes on with it. An attempt that
+        runs ends where it runs. Replay the journal with the new code first: see ExportInvocation. Errors:
+        INVOCATION_NOT_FOUND, BUILD_NOT_FOUND, INVALID_STATE when it has ended.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportInvocation(
+        self,
+        request: _control_pb2.ExportInvocationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ExportInvocationResponse, _abc.Awaitable[_control_pb2.ExportInvocationResponse]]:
+        """Returns an invocation with everything that a worker would get to go on with it, so that it can be
+        replayed elsewhere without effects. Errors: INVOCATION_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
@@ -442,8 +640,22 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
         counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
         body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
-        before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
-        INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
+        before the handler requests it. Nothing is recorded; each request makes another URL, which
+        RevokeWebhook can revoke. Errors: INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeWebhook(
+        self,
+        request: _control_pb2.RevokeWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.RevokeWebhookResponse, _abc.Awaitable[_control_pb2.RevokeWebhookResponse]]:
+        """Revokes a webhook, or all webhooks of an awakeable. From then on the control plane answers at the
+        URL, on every node, as if it had never been made. Other ways to resolve the awakeable stay. The
+        revocation is in the log when the answer comes, and is kept for as long as the awakeable; to
+        revoke again changes nothing. An id of the user's own choice may be revoked before an invocation
+        requests it. Errors: INVALID_FIELD, AWAKEABLE_NOT_FOUND when the awakeable's invocation has ended
+        or is unknown, LIMIT_REACHED (`revoked_webhooks`, `early_awakeables`).
         """
 
     @_abc_1.abstractmethod
@@ -483,6 +695,22 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         """Returns the nodes of the system and its partitions, each with its leader and its followers, as the
         node that answers knows them. A control plane that is no cluster is one node, which leads all
         partitions. Positions are those of the nodes' last renewals, about a second old.
+        """
+
+    @_abc_1.abstractmethod
+    def DrainNode(
+        self,
+        request: _control_pb2.DrainNodeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.DrainNodeResponse, _abc.Awaitable[_control_pb2.DrainNodeResponse]]:
+        """Makes a node give its partitions to the other nodes and take none, until that is undone or the node
+        starts anew. It goes on serving clients and workers, whose requests it passes on. Any node takes the
+        request.
+
+        The partitions leave a few at a time. With `wait_timeout` the answer comes when the next ones have left, or
+        the time is up, so a client repeats the request until `led_partitions` is empty. A second request
+        changes nothing more. Errors: NODE_NOT_FOUND, NO_OTHER_NODE, INVALID_FIELD, UNAVAILABLE if the node
+        cannot be reached.
         """
 
 def add_DurableControlServicer_to_server(servicer: DurableControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

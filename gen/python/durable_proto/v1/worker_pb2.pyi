@@ -25,7 +25,7 @@ class SessionResponse(_message.Message):
     def __init__(self, messages: _Optional[_Iterable[_Union[ServerMessage, _Mapping]]] = ...) -> None: ...
 
 class WorkerMessage(_message.Message):
-    __slots__ = ("invocation_id", "attempt", "entry", "finished", "attempt_failed", "held", "suspend", "released", "hello", "heartbeat", "draining", "paused")
+    __slots__ = ("invocation_id", "attempt", "entry", "finished", "attempt_failed", "held", "suspend", "released", "hello", "heartbeat", "draining", "paused", "continued")
     INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     ENTRY_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +38,7 @@ class WorkerMessage(_message.Message):
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
+    CONTINUED_FIELD_NUMBER: _ClassVar[int]
     invocation_id: str
     attempt: int
     entry: EntryRecorded
@@ -50,7 +51,8 @@ class WorkerMessage(_message.Message):
     heartbeat: Heartbeat
     draining: Draining
     paused: Paused
-    def __init__(self, invocation_id: _Optional[str] = ..., attempt: _Optional[int] = ..., entry: _Optional[_Union[EntryRecorded, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., attempt_failed: _Optional[_Union[AttemptFailed, _Mapping]] = ..., held: _Optional[_Union[Held, _Mapping]] = ..., suspend: _Optional[_Union[Suspend, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ...) -> None: ...
+    continued: Continued
+    def __init__(self, invocation_id: _Optional[str] = ..., attempt: _Optional[int] = ..., entry: _Optional[_Union[EntryRecorded, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., attempt_failed: _Optional[_Union[AttemptFailed, _Mapping]] = ..., held: _Optional[_Union[Held, _Mapping]] = ..., suspend: _Optional[_Union[Suspend, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., continued: _Optional[_Union[Continued, _Mapping]] = ...) -> None: ...
 
 class ServerMessage(_message.Message):
     __slots__ = ("invocation_id", "attempt", "start", "ack", "completion", "suspended", "abandon", "cancel_requested", "welcome", "heartbeat", "drain", "pause_requested")
@@ -81,7 +83,7 @@ class ServerMessage(_message.Message):
     def __init__(self, invocation_id: _Optional[str] = ..., attempt: _Optional[int] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., completion: _Optional[_Union[Completion, _Mapping]] = ..., suspended: _Optional[_Union[Suspended, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., pause_requested: _Optional[_Union[PauseRequested, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("protocol_version", "worker_id", "identity", "build_id", "handlers", "slot_count", "capabilities", "resumed")
+    __slots__ = ("protocol_version", "worker_id", "identity", "build_id", "handlers", "slot_count", "capabilities", "resumed", "session_number")
     PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +92,7 @@ class Hello(_message.Message):
     SLOT_COUNT_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
+    SESSION_NUMBER_FIELD_NUMBER: _ClassVar[int]
     protocol_version: int
     worker_id: str
     identity: str
@@ -98,7 +101,8 @@ class Hello(_message.Message):
     slot_count: int
     capabilities: _containers.RepeatedScalarFieldContainer[str]
     resumed: _containers.RepeatedCompositeFieldContainer[OwnedAttempt]
-    def __init__(self, protocol_version: _Optional[int] = ..., worker_id: _Optional[str] = ..., identity: _Optional[str] = ..., build_id: _Optional[str] = ..., handlers: _Optional[_Iterable[_Union[_invocation_pb2.HandlerSpec, _Mapping]]] = ..., slot_count: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., resumed: _Optional[_Iterable[_Union[OwnedAttempt, _Mapping]]] = ...) -> None: ...
+    session_number: int
+    def __init__(self, protocol_version: _Optional[int] = ..., worker_id: _Optional[str] = ..., identity: _Optional[str] = ..., build_id: _Optional[str] = ..., handlers: _Optional[_Iterable[_Union[_invocation_pb2.HandlerSpec, _Mapping]]] = ..., slot_count: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., resumed: _Optional[_Iterable[_Union[OwnedAttempt, _Mapping]]] = ..., session_number: _Optional[int] = ...) -> None: ...
 
 class OwnedAttempt(_message.Message):
     __slots__ = ("invocation_id", "attempt")
@@ -140,13 +144,15 @@ class Draining(_message.Message):
     def __init__(self) -> None: ...
 
 class Drain(_message.Message):
-    __slots__ = ("delay",)
+    __slots__ = ("delay", "elsewhere")
     DELAY_FIELD_NUMBER: _ClassVar[int]
+    ELSEWHERE_FIELD_NUMBER: _ClassVar[int]
     delay: _duration_pb2.Duration
-    def __init__(self, delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    elsewhere: bool
+    def __init__(self, delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., elsewhere: bool = ...) -> None: ...
 
 class Start(_message.Message):
-    __slots__ = ("handler", "input", "key", "headers", "journal", "start_time", "random_seed", "service", "partition_key", "last_failure", "version", "cancel_requested", "state", "state_complete", "step_failures", "step_failing")
+    __slots__ = ("handler", "input", "key", "headers", "journal", "start_time", "random_seed", "service", "partition_key", "last_failure", "version", "cancel_requested", "state", "state_complete", "step_failures", "step_failing", "first_index", "completions_before", "run")
     class HeadersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -191,6 +197,9 @@ class Start(_message.Message):
     STATE_COMPLETE_FIELD_NUMBER: _ClassVar[int]
     STEP_FAILURES_FIELD_NUMBER: _ClassVar[int]
     STEP_FAILING_FIELD_NUMBER: _ClassVar[int]
+    FIRST_INDEX_FIELD_NUMBER: _ClassVar[int]
+    COMPLETIONS_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
     handler: str
     input: _payload_pb2.Payload
     key: str
@@ -207,7 +216,10 @@ class Start(_message.Message):
     state_complete: bool
     step_failures: _containers.ScalarMap[int, int]
     step_failing: _containers.MessageMap[int, _duration_pb2.Duration]
-    def __init__(self, handler: _Optional[str] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., journal: _Optional[_Iterable[_Union[_invocation_pb2.JournalEntry, _Mapping]]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., random_seed: _Optional[int] = ..., service: _Optional[str] = ..., partition_key: _Optional[str] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., version: _Optional[str] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., state_complete: bool = ..., step_failures: _Optional[_Mapping[int, int]] = ..., step_failing: _Optional[_Mapping[int, _duration_pb2.Duration]] = ...) -> None: ...
+    first_index: int
+    completions_before: int
+    run: int
+    def __init__(self, handler: _Optional[str] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., journal: _Optional[_Iterable[_Union[_invocation_pb2.JournalEntry, _Mapping]]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., random_seed: _Optional[int] = ..., service: _Optional[str] = ..., partition_key: _Optional[str] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., version: _Optional[str] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., state_complete: bool = ..., step_failures: _Optional[_Mapping[int, int]] = ..., step_failing: _Optional[_Mapping[int, _duration_pb2.Duration]] = ..., first_index: _Optional[int] = ..., completions_before: _Optional[int] = ..., run: _Optional[int] = ...) -> None: ...
 
 class EntryRecorded(_message.Message):
     __slots__ = ("index", "kind", "name", "argument", "outcome", "delay", "target", "idempotency_key", "partition_key", "elapsed", "schema", "renew")
@@ -302,6 +314,16 @@ class Held(_message.Message):
 class Paused(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class Continued(_message.Message):
+    __slots__ = ("input", "completion_number", "next_index")
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    COMPLETION_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    NEXT_INDEX_FIELD_NUMBER: _ClassVar[int]
+    input: _payload_pb2.Payload
+    completion_number: int
+    next_index: int
+    def __init__(self, input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., completion_number: _Optional[int] = ..., next_index: _Optional[int] = ...) -> None: ...
 
 class PauseRequested(_message.Message):
     __slots__ = ()

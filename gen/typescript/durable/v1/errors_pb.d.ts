@@ -138,6 +138,86 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_HTTP_NOT_SERVED = 14;
    */
   HTTP_NOT_SERVED = 14,
+
+  /**
+   * NOT_FOUND. No live node has the name. Metadata: `node`, `live` (the names of the live nodes,
+   * comma-separated).
+   *
+   * @generated from enum value: ERROR_REASON_NODE_NOT_FOUND = 15;
+   */
+  NODE_NOT_FOUND = 15,
+
+  /**
+   * FAILED_PRECONDITION. No other node can take over the partitions of the node: there is none, or all
+   * of them drain too. Metadata: `node`, `draining` (the names of the other nodes that drain,
+   * comma-separated). Start another node, or undo the drain of one.
+   *
+   * @generated from enum value: ERROR_REASON_NO_OTHER_NODE = 16;
+   */
+  NO_OTHER_NODE = 16,
+
+  /**
+   * UNAUTHENTICATED. The control plane authenticates its callers, and the call has no valid credential.
+   * Metadata: `problem`: `missing`, `malformed`, `unknown`, `expired` or `revoked`. A client must not
+   * retry with the same credential.
+   *
+   * @generated from enum value: ERROR_REASON_UNAUTHENTICATED = 17;
+   */
+  UNAUTHENTICATED = 17,
+
+  /**
+   * PERMISSION_DENIED. The caller is known and may not do this. Metadata: `identity`, `scopes` (one of
+   * them is needed, comma-separated), and where applicable `handler`.
+   *
+   * @generated from enum value: ERROR_REASON_PERMISSION_DENIED = 18;
+   */
+  PERMISSION_DENIED = 18,
+
+  /**
+   * NOT_FOUND. No API token has the name. Metadata: `name`.
+   *
+   * @generated from enum value: ERROR_REASON_TOKEN_NOT_FOUND = 19;
+   */
+  TOKEN_NOT_FOUND = 19,
+
+  /**
+   * ALREADY_EXISTS. An API token has the name already. Metadata: `name`.
+   *
+   * @generated from enum value: ERROR_REASON_TOKEN_EXISTS = 20;
+   */
+  TOKEN_EXISTS = 20,
+
+  /**
+   * FAILED_PRECONDITION. The webhook through which the outcome of an awakeable came is revoked.
+   * Metadata: `webhook_id`.
+   *
+   * @generated from enum value: ERROR_REASON_WEBHOOK_REVOKED = 21;
+   */
+  WEBHOOK_REVOKED = 21,
+
+  /**
+   * NOT_FOUND. No worker has registered the build, or it was forgotten since. Metadata: `build_id`,
+   * `known` (up to ten builds, latest first).
+   *
+   * @generated from enum value: ERROR_REASON_BUILD_NOT_FOUND = 22;
+   */
+  BUILD_NOT_FOUND = 22,
+
+  /**
+   * FAILED_PRECONDITION. The build is the current one of a handler, and its new invocations have to go
+   * somewhere. Metadata: `build_id`, `handlers` (comma-separated). Promote another build first.
+   *
+   * @generated from enum value: ERROR_REASON_BUILD_IN_USE = 23;
+   */
+  BUILD_IN_USE = 23,
+
+  /**
+   * FAILED_PRECONDITION. The build is not the current one of any of the handlers, or none was current
+   * before it. Metadata: `build_id`.
+   *
+   * @generated from enum value: ERROR_REASON_NOTHING_TO_ROLL_BACK = 24;
+   */
+  NOTHING_TO_ROLL_BACK = 24,
 }
 
 /**

@@ -60,8 +60,8 @@ export declare type JournalEntry = Message<"durable.v1.JournalEntry"> & {
 
   /**
    * The number among the completions of this invocation, from 1. 0 until the entry has completed,
-   * and for entries of the state, which are complete when they are recorded. A replay delivers
-   * completions in this order. To see whether an entry has completed, use `complete_time`.
+   * and for patches and entries of the state, which are complete when they are recorded. A replay
+   * delivers completions in this order. To see whether an entry has completed, use `complete_time`.
    *
    * @generated from field: int64 completion_number = 6;
    */
@@ -111,6 +111,13 @@ export declare type JournalEntry = Message<"durable.v1.JournalEntry"> & {
    * @generated from field: int32 failed_try_count = 12;
    */
   failedTryCount: number;
+
+  /**
+   * For a patch, deprecated or not, the build of the worker that recorded it; empty for a worker without a build id.
+   *
+   * @generated from field: string build_id = 13;
+   */
+  buildId: string;
 };
 
 /**
@@ -520,6 +527,64 @@ export declare type Invocation = Message<"durable.v1.Invocation"> & {
    * @generated from field: repeated durable.v1.FailingStep failing_steps = 30;
    */
   failingSteps: FailingStep[];
+
+  /**
+   * The build that began its journal; before it has one, that of its last attempt. Empty before the
+   * first attempt, and for workers without a build id.
+   *
+   * @generated from field: string build_id = 31;
+   */
+  buildId: string;
+
+  /**
+   * True if its attempts go to workers of that build only, because the handler was pinned there.
+   *
+   * @generated from field: bool pinned = 32;
+   */
+  pinned: boolean;
+
+  /**
+   * In PENDING, the build that it waits for, if no connected worker of that build serves its handler.
+   *
+   * @generated from field: string waiting_for_build = 33;
+   */
+  waitingForBuild: string;
+
+  /**
+   * The number of its run, from 1. A program that continues as new begins another one, with a new
+   * journal.
+   *
+   * @generated from field: int32 run = 34;
+   */
+  run: number;
+
+  /**
+   * The index of the first entry of the run's journal: 0 in the first run.
+   *
+   * @generated from field: int32 first_index = 35;
+   */
+  firstIndex: number;
+
+  /**
+   * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+   *
+   * @generated from field: repeated durable.v1.InvocationAttempt attempts = 36;
+   */
+  attempts: InvocationAttempt[];
+
+  /**
+   * The invocation that this one was restarted or forked from, else empty.
+   *
+   * @generated from field: string source_invocation_id = 37;
+   */
+  sourceInvocationId: string;
+
+  /**
+   * The index in its source's journal before which entries were copied; 0 for none.
+   *
+   * @generated from field: int32 source_index = 38;
+   */
+  sourceIndex: number;
 };
 
 /**
@@ -527,6 +592,82 @@ export declare type Invocation = Message<"durable.v1.Invocation"> & {
  * Use `create(InvocationSchema)` to create a new message.
  */
 export declare const InvocationSchema: GenMessage<Invocation>;
+
+/**
+ * One attempt of an invocation.
+ *
+ * @generated from message durable.v1.InvocationAttempt
+ */
+export declare type InvocationAttempt = Message<"durable.v1.InvocationAttempt"> & {
+  /**
+   * Its number, from 1.
+   *
+   * @generated from field: int32 attempt = 1;
+   */
+  attempt: number;
+
+  /**
+   * The worker that ran it.
+   *
+   * @generated from field: string worker_id = 2;
+   */
+  workerId: string;
+
+  /**
+   * The build of that worker.
+   *
+   * @generated from field: string build_id = 3;
+   */
+  buildId: string;
+
+  /**
+   * The version of the handler there.
+   *
+   * @generated from field: string version = 4;
+   */
+  version: string;
+
+  /**
+   * When it was dispatched to the worker.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 5;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * When it ended; absent while it runs.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 6;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * Why it ended.
+   *
+   * @generated from field: durable.v1.AttemptEnd end = 7;
+   */
+  end: AttemptEnd;
+
+  /**
+   * The failure that ended it: its type and the beginning of its message.
+   *
+   * @generated from field: durable.v1.Failure failure = 8;
+   */
+  failure?: Failure | undefined;
+
+  /**
+   * The run that it belongs to.
+   *
+   * @generated from field: int32 run = 9;
+   */
+  run: number;
+};
+
+/**
+ * Describes the message durable.v1.InvocationAttempt.
+ * Use `create(InvocationAttemptSchema)` to create a new message.
+ */
+export declare const InvocationAttemptSchema: GenMessage<InvocationAttempt>;
 
 /**
  * How failed attempts of a handler are retried. A field at zero has the default that it names.
@@ -704,6 +845,13 @@ export declare type HandlerSpec = Message<"durable.v1.HandlerSpec"> & {
    * @generated from field: int32 max_concurrent = 10;
    */
   maxConcurrent: number;
+
+  /**
+   * Which workers go on with its invocations. Pinned needs a `build_id` in the worker's Hello.
+   *
+   * @generated from field: durable.v1.Versioning versioning = 11;
+   */
+  versioning: Versioning;
 };
 
 /**
@@ -986,12 +1134,119 @@ export enum EntryKind {
    * @generated from enum value: ENTRY_KIND_CANCEL = 14;
    */
   CANCEL = 14,
+
+  /**
+   * A patch: the program has asked whether it runs with the change of its code that `name` names, and
+   * it does. Complete when it is acknowledged. A program that asks and whose journal went past this
+   * point before the change has no such entry, and runs without the change.
+   *
+   * @generated from enum value: ENTRY_KIND_PATCH = 15;
+   */
+  PATCH = 15,
+
+  /**
+   * A patch whose question the program has replaced, because the answer is always yes by now. Code that
+   * still asks finds its answer here, and code that does not ask any more goes past. Complete when it
+   * is acknowledged.
+   *
+   * @generated from enum value: ENTRY_KIND_DEPRECATED_PATCH = 16;
+   */
+  DEPRECATED_PATCH = 16,
 }
 
 /**
  * Describes the enum durable.v1.EntryKind.
  */
 export declare const EntryKindSchema: GenEnum<EntryKind>;
+
+/**
+ * Why an attempt ended.
+ *
+ * @generated from enum durable.v1.AttemptEnd
+ */
+export enum AttemptEnd {
+  /**
+   * It has not ended.
+   *
+   * @generated from enum value: ATTEMPT_END_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The handler returned a value.
+   *
+   * @generated from enum value: ATTEMPT_END_COMPLETED = 1;
+   */
+  COMPLETED = 1,
+
+  /**
+   * It failed, and the invocation with it.
+   *
+   * @generated from enum value: ATTEMPT_END_FAILED = 2;
+   */
+  FAILED = 2,
+
+  /**
+   * The invocation was cancelled.
+   *
+   * @generated from enum value: ATTEMPT_END_CANCELLED = 3;
+   */
+  CANCELLED = 3,
+
+  /**
+   * It failed, and another attempt follows.
+   *
+   * @generated from enum value: ATTEMPT_END_RETRIED = 4;
+   */
+  RETRIED = 4,
+
+  /**
+   * The control plane holds the invocation, until a person resumes it.
+   *
+   * @generated from enum value: ATTEMPT_END_HELD = 5;
+   */
+  HELD = 5,
+
+  /**
+   * The program only waited.
+   *
+   * @generated from enum value: ATTEMPT_END_SUSPENDED = 6;
+   */
+  SUSPENDED = 6,
+
+  /**
+   * The invocation was paused.
+   *
+   * @generated from enum value: ATTEMPT_END_PAUSED = 7;
+   */
+  PAUSED = 7,
+
+  /**
+   * The worker gave it back, because it stops for example.
+   *
+   * @generated from enum value: ATTEMPT_END_RELEASED = 8;
+   */
+  RELEASED = 8,
+
+  /**
+   * The worker was lost.
+   *
+   * @generated from enum value: ATTEMPT_END_LOST = 9;
+   */
+  LOST = 9,
+
+  /**
+   * The program continued as new.
+   *
+   * @generated from enum value: ATTEMPT_END_CONTINUED = 10;
+   */
+  CONTINUED = 10,
+}
+
+/**
+ * Describes the enum durable.v1.AttemptEnd.
+ */
+export declare const AttemptEndSchema: GenEnum<AttemptEnd>;
 
 /**
  * The kinds of handlers.
@@ -1032,4 +1287,39 @@ export enum HandlerKind {
  * Describes the enum durable.v1.HandlerKind.
  */
 export declare const HandlerKindSchema: GenEnum<HandlerKind>;
+
+/**
+ * Which workers go on with an invocation that has a journal. An invocation without one goes to the
+ * build that is current for its handler.
+ *
+ * @generated from enum durable.v1.Versioning
+ */
+export enum Versioning {
+  /**
+   * AUTO.
+   *
+   * @generated from enum value: VERSIONING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Any worker of the handler. While a worker of the handler version that has written the journal is
+   * connected, it is one of those.
+   *
+   * @generated from enum value: VERSIONING_AUTO = 1;
+   */
+  AUTO = 1,
+
+  /**
+   * Workers of the build that began the journal, and no others, until Repin says otherwise.
+   *
+   * @generated from enum value: VERSIONING_PINNED = 2;
+   */
+  PINNED = 2,
+}
+
+/**
+ * Describes the enum durable.v1.Versioning.
+ */
+export declare const VersioningSchema: GenEnum<Versioning>;
 

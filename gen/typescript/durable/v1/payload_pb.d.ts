@@ -21,7 +21,9 @@ export declare const file_durable_v1_payload: GenFile;
 export declare type Payload = Message<"durable.v1.Payload"> & {
   /**
    * The media type of `data`. Empty means `application/json`. SDKs write `application/json` (UTF-8),
-   * `application/x-protobuf; message=<full name>` or `application/octet-stream`.
+   * `application/x-protobuf; message=<full name>` or `application/octet-stream`. A type that begins
+   * with `application/x-durable-` is that of a value which a codec has encoded, for example
+   * `application/x-durable-encrypted`; the control plane does not compare such values with schemas.
    *
    * @generated from field: string content_type = 1;
    */

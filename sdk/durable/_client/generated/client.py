@@ -7,7 +7,7 @@ Made from `async_client.py` by `make gen`; edit that file instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import timedelta
 from types import TracebackType
@@ -16,16 +16,29 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack, overloa
 import grpc
 
 from ..._common.addresses import parse_addresses
+from ..._common.codecs.interface import Codec
 from ..._common.webhooks import Webhook, webhook_request
 from ..._definitions.workflow import Workflow, WorkflowRef
+from ..._timetravel.exported_run import ExportedRun
 from ..._worker.hosting import ServeOptions
-from .. import control_requests, invoke_requests, query_requests
-from ..cluster_views import Cluster
+from .. import (
+    access_requests,
+    control_requests,
+    deployment_requests,
+    invoke_requests,
+    patch_requests,
+    query_requests,
+)
+from ..access_views import ApiToken, Identity, NewApiToken
+from ..audit_views import AuditPage
+from ..cluster_views import Cluster, ClusterNode
 from ..connection import Connection, open_connection, open_local_connection
-from ..control_requests import PAUSE_SECONDS, Resolution
+from ..control_requests import PAUSE_SECONDS, Resolution, Revocation
+from ..deployment_views import Deployments, Route
 from ..invocation_views import Invocation
 from ..options import DEFAULT_TIMEOUT_SECONDS, UNSET, ClientBase, Unset, ViewOptions
-from ..query_requests import Filters
+from ..patch_views import PatchList
+from ..query_requests import AuditFilters, Filters
 from ..result import Result
 from ..server_views import HandlerList, InvocationPage, ServerInfo, Stats, WorkerInfo
 
@@ -43,9 +56,16 @@ class Client(ClientBase):
     `DURABLE_ADDRESS`, else `127.0.0.1:50051`. Of a control plane with several nodes it names all,
     as in `a:1,b:1,c:1` or `grpcs://a:1,b:1,c:1`: the client uses one of them, chosen at random, and
     goes to the next one when a call finds it unavailable. `timeout` bounds each call, in seconds or
-    as a timedelta; None for no bound. `tls` is True for the system's roots, or credentials.
-    `insecure` permits plain text to another machine. The connection is made at the first call.
-    Raises ValueError for a bad address.
+    as a timedelta; None for no bound. `tls` is True for TLS, False for plain text, or
+    credentials; by default the address and the files that the environment names in
+    `DURABLE_TLS_CA`, `DURABLE_TLS_CERT` and `DURABLE_TLS_KEY` decide. Without a file the system's
+    authorities are trusted. `insecure` permits plain text to another machine. `token` is an API
+    token or a JWT, or a function that returns it, which is called again when the control plane
+    refuses what it has returned; without it the environment's `DURABLE_TOKEN` or the file that
+    `DURABLE_TOKEN_FILE` names, else what `durable login` has kept for the address. `codec` encodes
+    all values that are sent, and decodes those that are received; workers need the same one (see
+    EncryptionCodec). The connection is made at the first call. Raises ValueError for a bad address
+    and for a token that is none, TypeError for what is no codec.
 
     Every method raises RpcError (or one of its subclasses) when the control plane refuses the
     request or cannot be reached within the timeout. Thread-safe.
@@ -60,10 +80,12 @@ class Client(ClientBase):
         timeout: float | timedelta | None = DEFAULT_TIMEOUT_SECONDS,
         tls: bool | grpc.ChannelCredentials | None = None,
         insecure: bool = False,
+        token: str | Callable[[], str] | None = None,
+        codec: Codec | None = None,
     ) -> None:
-        parsed = parse_addresses(address, tls=tls, insecure=insecure)
+        parsed = parse_addresses(address, tls=tls, insecure=insecure, token=token)
         super().__init__(timeout)
-        self._connection = open_connection(parsed)
+        self._connection = open_connection(parsed, codec)
 
     @classmethod
     def local(
@@ -71,6 +93,7 @@ class Client(ClientBase):
         *,
         timeout: float | timedelta | None = None,
         webhook_secrets: Mapping[str, str] | None = None,
+        codec: Codec | None = None,
     ) -> Self:
         """Returns a client with its own control plane, in this process and in memory.
 
@@ -78,10 +101,11 @@ class Client(ClientBase):
         worker and control plane are the usual ones without NATS and sockets; closing the client
         drops all data. Without a `timeout` calls have no time limit, which suits breakpoints. The
         first webhook opens a port on loopback; `webhook_secrets` holds the secrets, by name, that
-        senders of webhooks sign with. Raises ServerNotInstalledError when the control plane is not
-        installed, ValueError for a secret that is empty.
+        senders of webhooks sign with; `codec` is that of the client and its handlers. Raises
+        ServerNotInstalledError when the control plane is not installed, ValueError for a secret that
+        is empty.
         """
-        return cls._of(open_local_connection(webhook_secrets), timeout)
+        return cls._of(open_local_connection(webhook_secrets, codec), timeout)
 
     @classmethod
     def _of(cls, connection: Connection, timeout: float | timedelta | None) -> Self:
@@ -210,7 +234,8 @@ class Client(ClientBase):
         end.
 
         The journal of each item holds only the entries that are new or changed since the item
-        before. A broken connection is replaced without repeating an item; the client's timeout
+        before. When `run` changes, the program has continued as new, with an empty journal. A broken
+        connection is replaced without repeating an item; the client's timeout
         bounds how long the control plane may be away. Raises NotFoundError.
         """
         timeout = self._options.timeout
@@ -267,19 +292,37 @@ class Client(ClientBase):
         *,
         from_index: int = 0,
         input: Any = UNSET,
+        outcomes: Mapping[int, Any] | None = None,
+        failures: Mapping[int, str] | None = None,
+        while_running: bool = False,
         reason: str = "",
         identity: str = "",
     ) -> str:
         """Starts a copy of an invocation that has ended or is paused; returns the new id.
 
-        The copy takes over the completed steps before `from_index` and does not run them again.
-        `input` replaces the input, as one value (for several arguments a dict); it excludes
-        `from_index`. Raises
-        NotFoundError, PreconditionError, InvalidArgumentError.
+        The copy takes over the completed steps before `from_index` and does not run them again: it is a
+        fork, which goes on from there. `outcomes` gives some of them other values, by step number, and
+        `failures` lets some have failed, with a message; what the program gets is an error of the type
+        "durable.Edited". `input` replaces the input, as one value (for several arguments a dict). With
+        `while_running` the invocation may be one that goes on; it is not changed.
+
+        Raises NotFoundError, PreconditionError when it has neither ended nor is paused,
+        InvalidArgumentError when a step does not exist, is not taken over or has no outcome, and
+        ValueError when `outcomes` and `failures` name the same step.
         """
         timeout = self._options.timeout
         return self._connection.run(
-            control_requests.restart(invocation_id, from_index, input, reason, identity, timeout)
+            control_requests.restart(
+                invocation_id,
+                from_index,
+                input,
+                outcomes,
+                failures,
+                while_running,
+                reason,
+                identity,
+                timeout,
+            )
         )
 
     def purge(self, invocation_id: str) -> None:
@@ -344,6 +387,24 @@ class Client(ClientBase):
         request = webhook_request(awakeable_id, expires_in, scheme, secret)
         return self._connection.run(control_requests.create_webhook(request, self._options.timeout))
 
+    def revoke_webhook(self, webhook: str) -> Revocation:
+        """Revokes a webhook by its id or its URL, on all nodes before this returns.
+
+        The control plane then answers at the URL as if it had never been made. The awakeable can
+        still be resolved in other ways. Raises NotFoundError when its invocation has ended,
+        InvalidArgumentError for what is no webhook of this control plane.
+        """
+        return self._connection.run(control_requests.revoke_webhook(webhook, self._options.timeout))
+
+    def revoke_webhooks(self, awakeable_id: str) -> Revocation:
+        """Revokes all webhooks of an awakeable, also those that are made later.
+
+        Otherwise as `revoke_webhook`.
+        """
+        return self._connection.run(
+            control_requests.revoke_webhooks(awakeable_id, self._options.timeout)
+        )
+
     def resolve_promise(self, invocation_id: str, name: str, value: Any = None) -> Resolution:
         """Resolves a named promise of an invocation; otherwise as `resolve_awakeable`."""
         awakeable_id = control_requests.promise_id(invocation_id, name)
@@ -366,6 +427,14 @@ class Client(ClientBase):
         return self._connection.run(
             control_requests.reject(awakeable_id, message, code, metadata, timeout)
         )
+
+    def export(self, invocation_id: str) -> ExportedRun:
+        """Returns an invocation with all that its replay in another process needs.
+
+        Its values are decoded if this client has a codec, else they are as the control plane has them.
+        Raises NotFoundError for an unknown id.
+        """
+        return self._connection.run(query_requests.export(invocation_id, self._options.timeout))
 
     def get_state(
         self, *, object: str = "", key: str = "", invocation_id: str = ""
@@ -408,6 +477,81 @@ class Client(ClientBase):
         """Returns the workers that are connected now, by connect time."""
         return self._connection.run(query_requests.list_workers(self._options.timeout))
 
+    def list_deployments(self) -> Deployments:
+        """Returns the builds that workers have registered, and which is current for each handler."""
+        return self._connection.run(deployment_requests.list_deployments(self._options.timeout))
+
+    def list_patches(self, handler: str = "") -> PatchList:
+        """Returns the patches in journals, and how many invocations need which branch of the code.
+
+        Only those of one handler, if it is given. See `Context.patched`.
+        """
+        return self._connection.run(patch_requests.list_patches(handler, self._options.timeout))
+
+    def promote_build(
+        self,
+        build_id: str,
+        *,
+        percent: int = 100,
+        handlers: Iterable[str] = (),
+        automatic: bool = False,
+        reason: str = "",
+        identity: str = "",
+    ) -> list[Route]:
+        """Makes a build the current one for its handlers; returns the routes that were changed.
+
+        New invocations go to its workers from then on, and so does the next attempt of an invocation
+        without a journal. With a `percent` below 100 it gets that share of them, and the build that
+        was current before gets the rest. `handlers` names some of its handlers; none stands for all.
+        With `automatic` the promotions of these handlers are forgotten instead: new invocations go
+        to any worker or, if the handler is pinned, to the build that was registered last. Raises
+        NotFoundError, InvalidArgumentError, ValueError for a percent of 0.
+        """
+        return self._connection.run(
+            deployment_requests.promote(
+                build_id, percent, handlers, automatic, reason, identity, self._options.timeout
+            )
+        )
+
+    def roll_back_build(
+        self, build_id: str, *, handlers: Iterable[str] = (), reason: str = "", identity: str = ""
+    ) -> list[Route]:
+        """Takes the last promotion of a build back; returns the routes that were changed.
+
+        The build that was current before is current again, for all handlers of which this one is
+        current or ramps up, or for those in `handlers`. Invocations that the build has begun stay
+        where they are. Raises NotFoundError, PreconditionError when there is nothing to take back.
+        """
+        timeout = self._options.timeout
+        return self._connection.run(
+            deployment_requests.roll_back(build_id, handlers, reason, identity, timeout)
+        )
+
+    def drain_build(
+        self, build_id: str, *, undo: bool = False, reason: str = "", identity: str = ""
+    ) -> None:
+        """Gives a build no new invocations, or with `undo` takes that back.
+
+        Its workers can be stopped once `drained` is true in what `list_deployments` returns. Raises
+        NotFoundError, PreconditionError while it is the current build of a handler.
+        """
+        timeout = self._options.timeout
+        self._connection.run(deployment_requests.drain(build_id, undo, reason, identity, timeout))
+
+    def repin(
+        self, invocation_id: str, build_id: str | None, *, reason: str = "", identity: str = ""
+    ) -> str:
+        """Moves an invocation to another build, None for any; returns its status after that.
+
+        Workers of that build go on with it, whatever its handler says; an attempt that runs ends
+        where it runs. Replay its journal with the code of that build first (`durable preflight`).
+        Raises NotFoundError, PreconditionError when it has ended.
+        """
+        timeout = self._options.timeout
+        return self._connection.run(
+            deployment_requests.repin(invocation_id, build_id, reason, identity, timeout)
+        )
+
     def server_info(self) -> ServerInfo:
         """Returns the control plane's version, limits and start time."""
         return self._connection.run(query_requests.server_info(self._options.timeout))
@@ -418,6 +562,71 @@ class Client(ClientBase):
         A control plane that is no cluster is one node, which leads all partitions.
         """
         return self._connection.run(query_requests.cluster(self._options.timeout))
+
+    def list_audit(self, **filters: Unpack[AuditFilters]) -> AuditPage:
+        """Returns a page of the calls that have changed something, or were to, newest first.
+
+        The filters are those of `AuditFilters`. A page may be short, or empty, although
+        `next_page_token` says that there are more. Raises RpcError with UNIMPLEMENTED where no audit
+        is kept that can be listed, InvalidArgumentError.
+        """
+        return self._connection.run(query_requests.list_audit(filters, self._options.timeout))
+
+    def whoami(self) -> Identity:
+        """Returns who this client is to the control plane, and what it may do."""
+        return self._connection.run(access_requests.whoami(self._options.timeout))
+
+    def create_token(
+        self,
+        name: str,
+        scopes: Iterable[str],
+        *,
+        handlers: Iterable[str] = (),
+        namespace: str = "",
+        expires_in: float | timedelta | None = None,
+    ) -> NewApiToken:
+        """Makes an API token; only what this returns has its text.
+
+        `scopes` are of "invoke", "read", "operate", "resolve", "worker" and "admin", each with a
+        pattern of handler names or without, as in "invoke:orders.*"; `handlers` are the patterns of
+        those without. A `namespace` binds the token to handlers whose names begin so, by default
+        that of this client. `expires_in` is in seconds or a timedelta; without it the token has no
+        end. Raises AlreadyExistsError when there is a token of the name, PermissionDeniedError for
+        more than this client has itself, InvalidArgumentError.
+        """
+        return self._connection.run(
+            access_requests.create_token(
+                name, scopes, handlers, namespace, expires_in, self._options.timeout
+            )
+        )
+
+    def list_tokens(self) -> list[ApiToken]:
+        """Returns the API tokens by name: those that this client could have made."""
+        return self._connection.run(access_requests.list_tokens(self._options.timeout))
+
+    def revoke_token(self, name: str) -> ApiToken:
+        """Revokes an API token, on all nodes within seconds; returns it as it is then.
+
+        Calls that stay open and sessions of workers end. Raises NotFoundError.
+        """
+        return self._connection.run(access_requests.revoke_token(name, self._options.timeout))
+
+    def drain_node(
+        self, node: str, *, undo: bool = False, wait: float | timedelta = 0.0
+    ) -> ClusterNode:
+        """Makes a node of a cluster give its partitions to the others and take none; returns the node
+        as it is then.
+
+        That lasts until it is undone with `undo`, or the node starts anew. The partitions leave a few
+        at a time. With `wait`, in seconds, the call returns when the next ones have left or the time is
+        up, so repeat it until `led_partitions` is empty.
+
+        Raises NotFoundError if no live node has this name, and PreconditionError if no other node can
+        take over.
+        """
+        return self._connection.run(
+            control_requests.drain_node(node, undo, wait, self._options.timeout)
+        )
 
     def close(self) -> None:
         """Closes the connection; does nothing on a view. Calls in flight end with an error.

@@ -20,6 +20,7 @@ from google.protobuf.message import DecodeError, Message
 
 from durable_proto.v1 import payload_pb2
 
+from ..codecs.interface import is_encoded, problem_of
 from ..errors import CodecError, text_of
 from .json_writer import dump
 from .roundtrip import roundtrip_problem
@@ -76,13 +77,18 @@ def decode(payload: payload_pb2.Payload, hint: Any = Any) -> Any:
 
 
 def decode_as(payload: payload_pb2.Payload, shape: Shape, place: str = "value") -> Any:
-    """Decodes with a known shape. `place` is what errors call the value."""
+    """Decodes with a known shape. `place` is what errors call the value.
+
+    Raises UndecodableValueError for a payload that a codec has encoded and none has decoded.
+    """
     kind = payload.content_type
     if not kind or kind.startswith(JSON):
         data = load(payload.data)
         return data if isinstance(shape, Anything) else read_as(data, shape, place)
     if kind.startswith("application/x-protobuf"):
         return _decode_message(payload, shape)
+    if is_encoded(payload):
+        raise problem_of(payload, place)
     for cls in (bytes, bytearray):
         if _holds(shape, cls):
             return cls(payload.data)
@@ -118,6 +124,8 @@ def load(data: bytes) -> Any:
 def load_object(payload: payload_pb2.Payload, what: str) -> dict[str, Any]:
     """Returns the plain data of a JSON object; raises CodecError for any other payload."""
     kind = payload.content_type
+    if is_encoded(payload):
+        raise problem_of(payload, what)
     data = load(payload.data) if not kind or kind.startswith(JSON) else None
     if not isinstance(data, dict):
         given = type(data).__name__ if data is not None else kind or "None"

@@ -7,15 +7,18 @@ at once.
 
 Rules. All that the page shows was written by others: names, keys, failures, values. So the document's
 policy permits only scripts and styles from this server's files, none inside the document, and no code
-may turn text into HTML (`trusted-types 'none'`). The page connects to this server only, and no other
-page may frame it.
+may turn text into HTML (`trusted-types 'none'`). The page connects to this server and to the codec
+endpoint, if the settings have one; the document names it. No other page may frame it.
 """
 
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
+from html import escape
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,13 +28,14 @@ from ..requests import EndpointRequest
 from ..routing import Body, Route
 
 FOLDER = Path(__file__).parent / "static"
+_OWN = "connect-src 'self'"
 POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self'",
-        "connect-src 'self'",
+        _OWN,
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
@@ -39,7 +43,7 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""The Content-Security-Policy of the document."""
+"""The Content-Security-Policy of the document, without a codec endpoint."""
 _DOCUMENT = "index.html"
 _TYPES = {
     ".html": "text/html",
@@ -49,7 +53,6 @@ _TYPES = {
 }
 _HEADERS = {
     "cache-control": "no-cache",
-    "content-security-policy": POLICY,
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
@@ -64,8 +67,12 @@ class _File(NamedTuple):
 
 
 async def document(request: EndpointRequest) -> Response:
-    """Returns the document."""
-    return _answer(request.http, FILES[_DOCUMENT])
+    """Returns the document, with the codec endpoint if there is one."""
+    endpoint = request.backend.codec_endpoint
+    if not endpoint:
+        return _answer(request.http, FILES[_DOCUMENT])
+    found, policy = _with_endpoint(endpoint)
+    return _answer(request.http, found, policy)
 
 
 async def file(request: EndpointRequest) -> Response:
@@ -80,13 +87,27 @@ async def file(request: EndpointRequest) -> Response:
 
 
 def _read(path: Path) -> _File:
-    content = path.read_bytes()
+    return _file(path.read_bytes(), _TYPES[path.suffix])
+
+
+def _file(content: bytes, media_type: str) -> _File:
     digest = hashlib.blake2b(content, digest_size=12).hexdigest()
-    return _File(content, _TYPES[path.suffix], f'"{digest}"')
+    return _File(content, media_type, f'"{digest}"')
 
 
-def _answer(request: Request, file: _File) -> Response:
-    headers = {**_HEADERS, "etag": file.etag}
+@lru_cache(maxsize=1)
+def _with_endpoint(endpoint: str) -> tuple[_File, str]:
+    """Returns the document that names a codec endpoint, and the policy that permits it."""
+    plain = FILES[_DOCUMENT]
+    named = f'<meta name="codec-endpoint" content="{escape(endpoint)}">\n  </head>'
+    content = plain.content.decode().replace("</head>", named, 1).encode()
+    parts = urlsplit(endpoint)
+    policy = POLICY.replace(_OWN, f"{_OWN} {parts.scheme}://{parts.netloc}")
+    return _file(content, plain.media_type), policy
+
+
+def _answer(request: Request, file: _File, policy: str = POLICY) -> Response:
+    headers = {**_HEADERS, "content-security-policy": policy, "etag": file.etag}
     known = request.headers.get("if-none-match", "")
     if file.etag in (it.strip().removeprefix("W/") for it in known.split(",")):
         return Response(status_code=304, headers=headers)

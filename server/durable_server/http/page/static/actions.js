@@ -2,17 +2,33 @@
 // confirmation first. The control plane decides; a refusal is shown with its reason.
 
 import * as api from "./api.js";
+import { decoded, encoded, endpoint, isEncoded } from "./codec.js";
 import { jsonField, note, numberField, openDialog, switchField, textField } from "./dialogs.js";
 import { isFinal, stateWord } from "./format.js";
+import { kindOf } from "./journal.js";
 import { problem } from "./json.js";
 import { go, invocationAddress } from "./router.js";
-import { payload } from "./value.js";
+import { may } from "./session.js";
+import { payload, valueText } from "./value.js";
 
 /** The type of a rejection; the SDK and `/api` use the same. */
 const REJECTION = "durable.Rejected";
+/** The type of a failure that a fork gives to a step; the SDK uses the same. */
+const EDITED = "durable.Edited";
+/** The kinds of entries whose outcome says only that they are over. */
+const ENDS_ONLY = ["SLEEP", "CANCEL"];
 
-/** Returns which actions are possible in the present state of an invocation. */
+/** The RPC of each action. */
+const RPCS = { pause: "Pause", resume: "Resume", retry: "Resume", cancel: "Cancel", restart: "Restart", fork: "Restart", purge: "Purge" };
+
+/** Returns which actions are possible in the present state of an invocation, and permitted. */
 export function allowed(it) {
+  const fits = possible(it);
+  for (const [name, rpc] of Object.entries(RPCS)) fits[name] &&= may(rpc, it.handler);
+  return fits;
+}
+
+function possible(it) {
   const word = stateWord(it.state);
   const final = isFinal(word);
   return {
@@ -21,6 +37,7 @@ export function allowed(it) {
     retry: word === "backing_off" && !it.pause,
     cancel: !final,
     restart: final || word === "paused",
+    fork: true,
     purge: final,
   };
 }
@@ -89,6 +106,49 @@ export async function restart(it, from = 0) {
   go(invocationAddress(id));
 }
 
+/**
+ * Forks it: a new invocation keeps its steps up to an entry, perhaps with another outcome of that entry or
+ * another input, and goes on from there.
+ */
+export async function fork(it, entry) {
+  const index = entry.index ?? 0;
+  const before = { input: await text(it.input) };
+  const fields = [numberField("fromIndex", "Keep the steps before number", index + 1, (it.firstIndex ?? 0) + (it.journalLength ?? 0), "Steps that are kept are copied with their results; all others run.")];
+  if (entry.outcome && !ENDS_ONLY.includes(kindOf(entry).name)) {
+    before.result = entry.outcome.failure ? "" : await text(entry.outcome.value);
+    if (before.result !== null) fields.push(jsonField("result", `Result of step ${index}, as JSON`, before.result, checkedIfAny));
+    fields.push(textField("failure", `Or let step ${index} have failed, with this message`));
+  }
+  if (before.input !== null) fields.push(jsonField("input", "Input, as JSON", before.input, checkedIfAny));
+  fields.push(textField("reason", "Reason, for others"));
+  const id = await openDialog({
+    title: `Fork from step ${index}?`,
+    words: "A new invocation goes on from here. This one stays as it is.",
+    confirm: "Fork",
+    fields,
+    act: async (given) => (await api.restart(it.invocationId, await forkOf(index, given, before))).invocationId,
+  });
+  if (!id) return;
+  note("Forked: this is the new invocation.");
+  go(invocationAddress(id));
+}
+
+// The request: it has only what the user has changed.
+async function forkOf(index, given, before) {
+  const { fromIndex, reason, failure, result, input } = given;
+  const fields = { fromIndex, reason, whileRunning: true };
+  if (failure) fields.outcomes = { [index]: { failure: { type: EDITED, message: failure, terminal: true } } };
+  else if (result && result !== before.result) fields.outcomes = { [index]: { value: await encoded(payload(result)) } };
+  if (input && input !== before.input) fields.input = await encoded(payload(input));
+  return fields;
+}
+
+// The JSON text of a payload, decoded; null if it is none.
+async function text(it) {
+  if (!it) return null;
+  return valueText(isEncoded(it) && endpoint() ? await decoded(it).catch(() => it) : it);
+}
+
 /** Purges it. */
 export async function purge(it) {
   const done = await openDialog({
@@ -114,7 +174,7 @@ export function resolve(awakeable) {
     confirm: "Resolve",
     fields: [jsonField("value", "Value, as JSON", "null", checked)],
     act: async ({ value }) => {
-      await api.settle(awakeable, { value: payload(value) });
+      await api.settle(awakeable, { value: await encoded(payload(value)) });
       note("Resolved.");
       return true;
     },
@@ -135,6 +195,10 @@ export function reject(awakeable) {
       return true;
     },
   });
+}
+
+function checkedIfAny(text) {
+  return text.trim() && checked(text);
 }
 
 function checked(text) {

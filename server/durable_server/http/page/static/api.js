@@ -6,6 +6,8 @@ export class ApiError extends Error {
   constructor(code, body) {
     super(body.message || `the server answered ${code}`);
     this.code = code;
+    /** Whether the control plane has answered, and not a proxy before it. */
+    this.isExplained = Boolean(body.message);
     const info = (body.details ?? []).find((it) => it.reason);
     this.reason = info?.reason ?? body.status ?? String(code);
   }
@@ -18,6 +20,9 @@ export function errorText(error) {
   return String(error?.message ?? error);
 }
 
+// Without this header a change is refused, because no form and no script of another site can add it.
+const PAGE_HEADER = { "x-durable-page": "1" };
+
 async function request(method, path, { query, body, signal } = {}) {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query ?? {})) {
@@ -28,24 +33,36 @@ async function request(method, path, { query, body, signal } = {}) {
     method,
     signal,
     cache: "no-store",
-    headers: body === undefined ? {} : { "content-type": "application/json" },
+    headers: body === undefined ? PAGE_HEADER : { ...PAGE_HEADER, "content-type": "application/json" },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
+  if (response.status === 204) return {};
   let data = {};
   try {
     data = await response.json();
   } catch {
     if (response.ok) throw new ApiError(response.status, { message: "the answer is no JSON" });
   }
-  if (!response.ok) throw new ApiError(response.status, data);
+  if (!response.ok) {
+    const error = new ApiError(response.status, data);
+    if (response.status === 401 && path !== SESSION) dispatchEvent(new CustomEvent("signedout", { detail: error.message }));
+    throw error;
+  }
   return data;
 }
 
 const part = encodeURIComponent;
+const SESSION = "session";
+let identity = "page";
+
+/** Sets the name under which commands are sent. */
+export function actAs(name) {
+  identity = name;
+}
 
 // `identity` is shown to the next reader; `request_id` deduplicates a repeated request.
 function command(fields = {}) {
-  return { requestId: identifier(), identity: "page", ...fields };
+  return { requestId: identifier(), identity, ...fields };
 }
 
 // crypto.randomUUID exists only on loopback and behind TLS.
@@ -54,12 +71,27 @@ function identifier() {
   return [...bytes].map((it) => it.toString(16).padStart(2, "0")).join("");
 }
 
+export const session = () => request("GET", SESSION);
+export const signIn = (token) => request("POST", SESSION, { body: { token } });
+export const signOut = () => request("DELETE", SESSION);
 export const stats = (signal) => request("GET", "v1/stats", { signal });
 export const server = (signal) => request("GET", "v1/server", { signal });
+export const cluster = (signal) => request("GET", "v1/cluster", { signal });
+/** Makes a node give its partitions to others, or takes that back. */
+export const drain = (node, undo) => request("POST", `v1/cluster/nodes/${part(node)}:drain`, { body: { undo } });
 export const workers = (signal) => request("GET", "v1/workers", { signal });
+export const deployments = (signal) => request("GET", "v1/deployments", { signal });
+const aboutBuild = (verb, build, body) => request("POST", `v1/deployments/${part(build)}:${verb}`, { body });
+export const promoteBuild = (build, fields) => aboutBuild("promote", build, command(fields));
+export const rollBackBuild = (build, fields) => aboutBuild("rollback", build, command(fields));
+/** Gives a build no new invocations, or takes that back; `fields` says which, and why. */
+export const drainBuild = (build, fields) => aboutBuild("drain", build, { identity, ...fields });
 export const handlers = (query, signal) => request("GET", "v1/handlers", { query, signal });
 export const invocations = (query, signal) => request("GET", "v1/invocations", { query, signal });
 export const invocation = (id, signal) => request("GET", `v1/invocations/${part(id)}`, { signal });
+
+/** An invocation with its journal. */
+export const run = (id, signal) => request("GET", `v1/invocations/${part(id)}`, { query: { include_journal: "true" }, signal });
 
 /** The state of an invocation: its own, or that of the object key. */
 export function state(it, signal) {

@@ -68,6 +68,11 @@ function open(content, closed) {
   return dialog;
 }
 
+/** Closes what is open. */
+export function closeDialogs() {
+  for (const it of document.querySelectorAll("dialog[open]")) it.close();
+}
+
 /** Returns whether a dialog is open. */
 export function isDialogOpen() {
   return document.querySelector("dialog[open]") !== null;

@@ -43,6 +43,14 @@ export function text(element, value) {
   if (element.textContent !== value) element.textContent = value;
 }
 
+/** Sets an attribute only if it has changed; true sets an empty one, false and null remove it. */
+export function attribute(element, name, value) {
+  const next = value === true ? "" : value === false || value === null ? null : String(value);
+  if (element.getAttribute(name) === next) return;
+  if (next === null) element.removeAttribute(name);
+  else element.setAttribute(name, next);
+}
+
 /**
  * Makes the children of `parent` match `items` by key. Existing elements are updated and keep their focus
  * and scroll position; missing ones are created. `create(item)` returns an element, `update(element,

@@ -3,6 +3,7 @@
 //   status handler key failure   as in a Query; `status` may be repeated
 //   since                        a duration up to now, such as `1h`; or `from` and `to`, as times
 //   parent                       children of this invocation
+//   build                        pinned to this build, and not ended
 //   page at                      the opaque page token, and the time that `since` meant on the first page:
 //                                a token belongs to one query, whose filters must stay the same
 //   size oldest                  the page size; oldest first
@@ -27,6 +28,7 @@ export function toQuery(query) {
     handler: query.get("handler") ?? "",
     key: query.get("key") ?? "",
     failure_text: searchable(query.get("failure") ?? ""),
+    pinned_build_id: query.get("build") ?? "",
     parent_invocation_id: query.get("parent") ?? "",
     create_time_min: moment(from),
     create_time_max: moment(query.get("to")),
@@ -61,11 +63,12 @@ export class Filters {
     this.size = this.#select("size", "Page size", SIZES.map((it) => [it === SIZE ? "" : it, `${it} on a page`]));
     this.clear = h("button", { type: "button", class: "small", on: { click: () => go("#/") } }, "Clear filters");
     this.parent = h("a", { class: "chip on", title: "Show all again" });
+    this.build = h("a", { class: "chip on", title: "Show all again" });
     this.element = h(
       "section",
       { class: "filters", "aria-label": "Filters" },
       this.states,
-      h("div", { class: "row" }, this.find, this.handler, this.key, this.since, this.from, this.to, this.order, this.size, this.parent, this.clear),
+      h("div", { class: "row" }, this.find, this.handler, this.key, this.since, this.from, this.to, this.order, this.size, this.parent, this.build, this.clear),
     );
     this.update(query);
   }
@@ -88,6 +91,10 @@ export class Filters {
     this.parent.hidden = !parent;
     this.parent.href = this.#changed("parent", "");
     fill(this.parent, `Children of ${(parent ?? "").slice(0, 8)}… ✕`);
+    const build = query.get("build");
+    this.build.hidden = !build;
+    this.build.href = this.#changed("build", "");
+    fill(this.build, "Pinned to ", h("bdi", {}, build ?? ""), " ✕");
     this.clear.hidden = query.size === 0;
     this.count();
   }

@@ -1,9 +1,23 @@
 // Formats times, durations, numbers and states.
 
+const NAMES = 12;
+
 /** Returns the sentence about partitions that an answer lacks, or an empty string. */
 export function missingText(partitions, what) {
   if (!partitions?.length) return "";
-  return `${what}: no node leads partition${partitions.length > 1 ? "s" : ""} ${partitions.join(", ")} now.`;
+  return `${what}: no node leads ${names(partitions, "partition")} now.`;
+}
+
+/** `partition 3`, `partitions 1, 4 to 8, 11`, `nodes a, b`; a long list ends with `and others`. */
+export function names(all, word) {
+  const runs = [];
+  for (const it of all) {
+    const last = runs.at(-1);
+    if (last && it === last.to + 1) last.to = it;
+    else runs.push({ from: it, to: it });
+  }
+  const each = runs.flatMap(({ from, to }) => (from === to ? [from] : to === from + 1 ? [from, to] : [`${from} to ${to}`]));
+  return `${word}${all.length > 1 ? "s" : ""} ${each.slice(0, NAMES).join(", ")}${each.length > NAMES ? " and others" : ""}`;
 }
 
 export const STATES = [

@@ -112,6 +112,7 @@ function policy(spec) {
     retry.onExhausted === "EXHAUSTION_PAUSE" && "then paused",
     spec.timeout && `timeout ${span(spanMillis(spec.timeout))}`,
     spec.maxConcurrent && `${spec.maxConcurrent} at once`,
+    spec.versioning === "VERSIONING_PINNED" && "pinned to its build",
     spec.retention && `kept ${span(spanMillis(spec.retention))}`,
   ];
   return words.filter(Boolean).join(" · ");

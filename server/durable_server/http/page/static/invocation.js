@@ -4,13 +4,14 @@
 
 import * as actions from "./actions.js";
 import * as api from "./api.js";
+import { ATTEMPTS_MAX, areWorthShowing, attemptList } from "./attempts.js";
 import { fill, h, text } from "./dom.js";
 import { ago, count, isFinal, millis, moment, span, stateWord } from "./format.js";
 import { whyEnded } from "./failures.js";
 import { showState } from "./invocations.js";
 import { inOrder, isOpenAwakeable } from "./journal.js";
 import { stream } from "./live.js";
-import { address, invocationAddress, toList } from "./router.js";
+import { address, diffAddress, invocationAddress, toList } from "./router.js";
 import { Timeline, answers } from "./timeline.js";
 import { copyButton, failureView, outcomeView, payloadView } from "./value.js";
 
@@ -32,6 +33,7 @@ export class Invocation {
     this.main = main;
     this.id = route.id;
     this.journal = new Map();
+    this.attempts = new Map();
     this.cards = new Map();
     this.timeline = new Timeline();
     fill(main, h("p", { class: "empty" }, "Loading…"));
@@ -66,10 +68,16 @@ export class Invocation {
   async #onEvent(name, data) {
     if (name === "refused" || name === "error") return this.#refused();
     if (name !== "invocation") return;
-    const { journal = [], ...it } = data.invocation;
-    if (this.anew) this.journal.clear();
+    const { journal = [], attempts = [], ...it } = data.invocation;
+    if (this.anew) {
+      this.journal.clear();
+      this.attempts.clear();
+    }
     this.anew = false;
+    for (const attempt of attempts) this.attempts.set(attempt.attempt, attempt);
     for (const entry of journal) this.journal.set(entry.index ?? 0, entry);
+    // A program that has continued as new has a new journal, which begins after the old one.
+    if (it.firstIndex) for (const index of this.journal.keys()) if (index < it.firstIndex) this.journal.delete(index);
     this.it = it;
     // Many events may arrive between two animation frames; they are drawn together.
     this.frame ||= requestAnimationFrame(() => {
@@ -84,7 +92,8 @@ export class Invocation {
     try {
       await api.invocation(this.id);
     } catch (error) {
-      if (this.closed || !(error instanceof api.ApiError) || error.code === 503) return;
+      if (this.closed) return;
+      if (this.stream.refusedBy(error)) return;
       this.stream.close();
       document.title = "Durable";
       fill(this.main, back(), h("p", { class: "empty", role: "alert" }, api.errorText(error)));
@@ -97,8 +106,12 @@ export class Invocation {
     if (!this.head) this.#build();
     this.#head();
     this.#callouts(entries);
-    this.timeline.update(this.it, entries);
+    this.timeline.update(this.it, entries, this.#attempts());
     this.#cards(entries);
+  }
+
+  #attempts() {
+    return [...this.attempts.values()].slice(-ATTEMPTS_MAX);
   }
 
   #entries() {
@@ -144,6 +157,7 @@ export class Invocation {
     const facts = [
       `created ${ago(millis(it.createTime))}`,
       Number.isNaN(started) ? "not started" : `${isFinal(word) ? "took" : "so far"} ${span(end - started)}`,
+      it.run > 1 && `run ${it.run}`,
       `attempt ${it.attempt ?? 0}`,
       it.wakeTime && !isFinal(word) && `${word === "backing_off" ? "next try" : "goes on"} ${ago(millis(it.wakeTime))}`,
       it.deadline && !isFinal(word) && `time is up ${ago(millis(it.deadline))}`,
@@ -160,17 +174,18 @@ export class Invocation {
     const word = stateWord(it.state);
     const awakeables = isFinal(word) ? [] : entries.filter(isOpenAwakeable);
     const why = whyEnded(it, entries);
-    const form = JSON.stringify([word, it.pause, it.cancel, it.lastFailure, it.attempt, why, awakeables.map((one) => one.name)]);
+    const form = JSON.stringify([word, it.pause, it.cancel, it.lastFailure, it.attempt, it.waitingForBuild, it.pinned, why, awakeables.map((one) => one.name)]);
     if (this.form === form) return;
     this.form = form;
     const boxes = [];
     const failure = it.outcome?.failure;
     if (failure) boxes.push(callout("bad", word === "cancelled" ? "Cancelled" : "Failed", failureView(failure, why)));
     else if (it.lastFailure && word !== "completed") boxes.push(callout("warm", `Attempt ${it.attempt ?? 0} failed`, failureView(it.lastFailure)));
+    if (it.waitingForBuild) boxes.push(callout("warm", "Waits for a build that has no worker", missingBuild(it)));
     if (it.pause) boxes.push(callout("warm", word === "paused" ? "Paused" : "A pause is asked for", who(it.pause, it.pause.pauseTime)));
     if (it.cancel && word !== "cancelled") boxes.push(callout("warm", "Asked to end", who(it.cancel, it.cancel.cancelTime)));
     for (const one of awakeables.slice(0, AWAKEABLES_SHOWN)) {
-      boxes.push(callout("ask", "Waits for an answer", h("p", {}, h("code", {}, one.name), ` since ${moment(millis(one.createTime))}`), h("div", { class: "buttons" }, answers(one.name))));
+      boxes.push(callout("ask", "Waits for an answer", h("p", {}, h("code", {}, one.name), ` since ${moment(millis(one.createTime))}`), h("div", { class: "buttons" }, answers(one.name, it.handler))));
     }
     if (awakeables.length > AWAKEABLES_SHOWN) boxes.push(callout("ask", `and ${count(awakeables.length - AWAKEABLES_SHOWN)} more`, h("p", {}, "They are in the timeline.")));
     fill(this.head.callouts, boxes);
@@ -185,6 +200,8 @@ export class Invocation {
     this.#card("output", it.outcome?.failure ? "Error" : "Output", [it.outcome, isFinal(word), why], () => (it.outcome ? outcomeView(it.outcome, why) : h("p", { class: "faint" }, "It has not ended.")));
     this.#card("state", it.key ? "State of the key" : "State", this.state, () => this.#state());
     this.#card("children", "Children", this.children, () => this.#children());
+    const attempts = this.#attempts();
+    if (areWorthShowing(attempts)) this.#card("attempts", "Attempts", attempts, () => attemptList(attempts));
     this.#card("facts", "Facts", { ...it, outcome: 0, input: 0, failingSteps: 0 }, () => this.#facts());
   }
 
@@ -211,14 +228,15 @@ export class Invocation {
 
   #children() {
     const found = this.children?.invocations ?? [];
-    const parent = this.it.parentInvocationId;
+    const { parentInvocationId: parent, sourceInvocationId: source, sourceIndex } = this.it;
     const lines = found.map((one) => {
       const state = h("span", {});
       showState(state, stateWord(one.state));
-      return h("li", {}, state, h("a", { href: invocationAddress(one.invocationId) }, h("bdi", {}, one.handler)), one.key && h("bdi", { class: "key" }, one.key), h("code", { class: "faint" }, one.invocationId.slice(0, 12)));
+      return h("li", {}, state, h("a", { href: invocationAddress(one.invocationId) }, h("bdi", {}, one.handler)), one.key && h("bdi", { class: "key" }, one.key), one.sourceInvocationId && copyMarks(one), h("code", { class: "faint" }, one.invocationId.slice(0, 12)));
     });
     return [
-      parent && h("p", {}, "Started by ", h("a", { href: invocationAddress(parent) }, h("code", {}, parent))),
+      source && h("p", {}, sourceIndex ? `Fork before step ${sourceIndex} of ` : "Copy of ", h("a", { href: invocationAddress(source) }, h("code", {}, source)), " · ", h("a", { href: diffAddress(source, this.id) }, "Compare")),
+      parent && !source && h("p", {}, "Started by ", h("a", { href: invocationAddress(parent) }, h("code", {}, parent))),
       lines.length ? h("ul", { class: "children" }, lines) : h("p", { class: "faint" }, "It has started none."),
       this.children?.nextPageToken && h("p", {}, h("a", { href: address("/", { parent: this.id }) }, "All of them")),
     ];
@@ -239,6 +257,7 @@ export class Invocation {
       ["Service", it.service],
       ["Priority", it.priority],
       ["Version", it.version],
+      ["Build", it.buildId && `${it.buildId}${it.pinned ? ", pinned" : ""}`],
       ["Worker", it.workerId],
       ...Object.entries(it.headers ?? {}).map(([name, value]) => [`Header ${name}`, value]),
     ].filter(([, value]) => value);
@@ -283,8 +302,18 @@ function back() {
   return h("nav", { class: "crumbs", "aria-label": "Where you are" }, link);
 }
 
+// What tells a copy of an invocation from a child of its program.
+function copyMarks({ invocationId, sourceInvocationId, sourceIndex }) {
+  return [h("span", { class: "badge" }, sourceIndex ? `fork before step ${sourceIndex}` : "copy"), h("a", { href: diffAddress(sourceInvocationId, invocationId) }, "Compare")];
+}
+
 function callout(look, title, ...content) {
   return h("section", { class: `callout ${look}` }, h("h2", {}, title), ...content);
+}
+
+function missingBuild(it) {
+  const command = it.pinned ? `durable repin ${it.invocationId} --to BUILD --module MODULE` : "durable promote BUILD";
+  return h("p", {}, "No worker of build ", h("bdi", {}, it.waitingForBuild), " that serves the handler is connected. Start one, or use another build: ", h("code", {}, command));
 }
 
 function who(info, time) {

@@ -190,6 +190,7 @@ export function showState(element, word) {
 function saying(it, word) {
   if (it.outcome?.failure) return brief(it.outcome.failure);
   if (word === "completed") return "";
+  if (it.waitingForBuild) return `waits for build ${it.waitingForBuild}, which has no worker`;
   const when = it.wakeTime ? ago(millis(it.wakeTime)) : "";
   if (word === "scheduled") return `starts ${when}`;
   if (word === "paused") return it.pause?.reason || brief(it.lastFailure);

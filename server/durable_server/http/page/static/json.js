@@ -15,6 +15,18 @@ export function problem(text) {
   }
 }
 
+/** Returns a JSON text in the form that equal values have; another text as it is. */
+export function exact(text) {
+  if (problem(text)) return text;
+  const marked = text.replace(TOKEN, (token) => (/^[-\d]/.test(token) ? `{"\\u0000":"${exactNumber(token)}"}` : token));
+  return JSON.stringify(JSON.parse(marked), (_, it) => (it && typeof it === "object" && !Array.isArray(it) ? Object.fromEntries(Object.entries(it).sort()) : it));
+}
+
+// A number of JSON in one form; a whole one that is too large for a number of JavaScript keeps its digits.
+function exactNumber(token) {
+  return /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token)) ? token : String(Number(token));
+}
+
 /** Returns the lines of a JSON text as text nodes and spans. */
 export function pretty(text) {
   const tokens = text.match(TOKEN) ?? [];

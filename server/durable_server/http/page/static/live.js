@@ -1,18 +1,24 @@
 // Polling and streaming, only while the page is visible: a hidden tab sends nothing and holds no connection.
-// One request at a time; after an error the pause doubles, up to 30 s.
+// One request at a time; after an error the pause doubles, up to 10 s. When the control plane answers one poll
+// again, all others ask at once too.
 
 import { errorText } from "./api.js";
-import { text } from "./dom.js";
+import { report, reportUnreachable } from "./trouble.js";
 
-const SECONDS_MAX = 30;
+const SECONDS_MAX = 10;
+const SLOW_MS = 6000;
+const SILENT_MS = 25_000;
 const REFUSED_MS = 3000;
-const UNREACHABLE = "The control plane does not answer. What is shown may be old; trying again.";
+const GATEWAY = new Set([502, 503, 504]);
+
+const failing = new Set();
 
 /**
  * Calls `work(signal)` at once and then every `seconds`, until `close`. An error of the request itself
- * goes to `failed`; an unreachable control plane is shown above the view.
+ * goes to `failed`; that the control plane does not answer is shown above the view.
  */
-export function poll(seconds, work, failed = (error) => showProblem(errorText(error))) {
+export function poll(seconds, work, failed) {
+  const source = {};
   let timer = 0;
   let pause = seconds;
   let request = null;
@@ -24,18 +30,27 @@ export function poll(seconds, work, failed = (error) => showProblem(errorText(er
     if (closed || document.hidden) return;
     request?.abort();
     const mine = (request = new AbortController());
+    const slow = setTimeout(() => reportUnreachable(source), SLOW_MS);
+    const silent = setTimeout(() => mine.abort(new TypeError("no answer")), SILENT_MS);
     try {
       await work(mine.signal);
       pause = seconds;
-      showProblem();
+      report(source);
+      if (failing.delete(turn)) retryAll();
     } catch (error) {
-      if (mine.signal.aborted) return;
+      if (request !== mine) return;
       pause = Math.min(pause * 2, SECONDS_MAX);
-      if (error instanceof TypeError || error.code === 503) showProblem(UNREACHABLE);
-      else failed(error);
+      if (!held) failing.add(turn);
+      if (isOutage(error)) reportOutage(source, error);
+      else report(source, failed ? "" : errorText(error));
+      if (!isOutage(error)) failed?.(error);
     } finally {
-      if (request === mine) request = null;
-      if (!closed && !held && !mine.signal.aborted) timer = setTimeout(turn, pause * 1000);
+      clearTimeout(slow);
+      clearTimeout(silent);
+      if (request === mine) {
+        request = null;
+        if (!closed && !held) timer = setTimeout(turn, pause * 1000);
+      }
     }
   }
 
@@ -58,9 +73,18 @@ export function poll(seconds, work, failed = (error) => showProblem(errorText(er
       closed = true;
       clearTimeout(timer);
       request?.abort();
+      request = null;
+      failing.delete(turn);
+      report(source);
       document.removeEventListener("visibilitychange", onVisibility);
     },
   };
+}
+
+function retryAll() {
+  const turns = [...failing];
+  failing.clear();
+  for (const turn of turns) turn();
 }
 
 /**
@@ -68,58 +92,71 @@ export function poll(seconds, work, failed = (error) => showProblem(errorText(er
  * is called before the first event of a connection, which has the full present state.
  */
 export function stream(address, { onOpen, onEvent }) {
-  let source = null;
+  const source = {};
+  let events = null;
   let over = false;
 
   function open() {
-    if (source || over || document.hidden) return;
-    source = new EventSource(address);
-    source.addEventListener("open", () => {
+    if (events || over || document.hidden) return;
+    events = new EventSource(address);
+    events.addEventListener("open", () => {
       onOpen();
-      showProblem();
+      report(source);
     });
-    source.addEventListener("invocation", (event) => onEvent("invocation", JSON.parse(event.data)));
-    source.addEventListener("end", () => {
+    events.addEventListener("invocation", (event) => onEvent("invocation", JSON.parse(event.data)));
+    events.addEventListener("end", () => {
       close();
       onEvent("end", null);
     });
-    source.addEventListener("error", (event) => {
+    events.addEventListener("error", (event) => {
       if (event.data) onEvent("error", JSON.parse(event.data));
-      else if (source?.readyState === EventSource.CLOSED) refused();
-      else showProblem(UNREACHABLE); // the browser reconnects by itself
+      else if (events?.readyState === EventSource.CLOSED) refused();
+      else reportUnreachable(source); // the browser reconnects by itself
     });
   }
 
   // The response was not a stream; the browser gives up without a reason.
   function refused() {
-    source = null;
+    events = null;
     setTimeout(open, REFUSED_MS);
     onEvent("refused", null);
   }
 
   function close() {
-    source?.close();
-    source = null;
+    events?.close();
+    events = null;
     over = true;
+    report(source);
     document.removeEventListener("visibilitychange", onVisibility);
   }
 
   function onVisibility() {
     if (!document.hidden) open();
     else {
-      source?.close();
-      source = null;
+      events?.close();
+      events = null;
     }
   }
 
   document.addEventListener("visibilitychange", onVisibility);
   open();
-  return { close };
+  return {
+    close,
+    /** Returns whether it is tried again after a refusal, and shows the reason if so. */
+    refusedBy(error) {
+      if (over || !isOutage(error)) return false;
+      reportOutage(source, error);
+      return true;
+    },
+  };
 }
 
-/** Shows a problem above the view; an empty text removes it. */
-function showProblem(words = "") {
-  const trouble = document.getElementById("trouble");
-  trouble.hidden = words === "";
-  text(trouble, words);
+function isOutage(error) {
+  return error instanceof TypeError || GATEWAY.has(error.code);
+}
+
+// Shows above the view why a source gets no answer now.
+function reportOutage(source, error) {
+  if (error.isExplained) report(source, `The control plane cannot answer now: ${error.message}. Trying again.`);
+  else reportUnreachable(source);
 }

@@ -1,5 +1,6 @@
-// The router: `#/`, `#/invocations/{id}`, `#/handlers`, `#/workers`, `#/server`. All that a view shows is in
-// its address, filters too, so that reload, bookmarks and the back button work.
+// The router: `#/`, `#/invocations/{id}`, `#/diff/{id}/{id}`, `#/handlers`, `#/workers`, `#/deployments`,
+// `#/server`. All that a view shows is in its address, filters too, so that reload, bookmarks and the back
+// button work.
 
 /** The current route: the parsed address. */
 export function currentRoute() {
@@ -32,6 +33,11 @@ export function address(path, query = {}) {
 /** The address of an invocation. */
 export function invocationAddress(id) {
   return address(`/invocations/${encodeURIComponent(id)}`);
+}
+
+/** The address of the comparison of two runs. */
+export function diffAddress(first, second) {
+  return address(`/diff/${encodeURIComponent(first)}/${encodeURIComponent(second)}`);
 }
 
 /** Goes to an address; `state` is kept with it in the history. */

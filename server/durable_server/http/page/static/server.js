@@ -1,18 +1,24 @@
-// The control plane: throughput, the logs of its partitions, its version and its limits.
+// The control plane: throughput, the nodes and partitions of a cluster, its version and its limits.
 
 import * as api from "./api.js";
-import { fill, h, text } from "./dom.js";
+import { cluster } from "./cluster.js";
+import { fill, h, reconcile, text } from "./dom.js";
 import { ago, count, millis, moment, rate } from "./format.js";
 import { poll } from "./live.js";
+import { Nodes } from "./nodes.js";
+import { Partitions } from "./partitions.js";
+import { go } from "./router.js";
 import { drawSparkline, pulse } from "./throughput.js";
 
 const SECONDS = 2;
 
 export class Server {
-  keys = {};
   appended = [];
 
-  constructor(main) {
+  constructor(main, route) {
+    this.route = route;
+    this.nodes = new Nodes();
+    this.partitions = new Partitions(route.query);
     this.charts = ["Started", "Finished", "Log appends"].map((name) => {
       const it = { name, number: h("b", {}), line: h("div", { class: "line" }) };
       it.element = h("section", { class: "card figure" }, h("header", {}, h("h2", {}, name), h("span", { class: "faint" }, it.number, " a second")), it.line);
@@ -24,20 +30,40 @@ export class Server {
       main,
       h("h1", {}, "Server"),
       h("div", { class: "cards three" }, this.charts.map((it) => it.element)),
+      this.nodes.element,
+      this.partitions.element,
       h("div", { class: "cards" }, card("Control plane", this.facts), card("Limits", this.limits)),
       h("p", { class: "faint" }, "Rates are differences of the counts of what is kept, while this page is shown."),
     );
     this.onCounts = () => this.#charts();
     pulse.addEventListener("counts", this.onCounts);
+    this.onCluster = () => this.#cluster();
+    cluster.addEventListener("cluster", this.onCluster);
     this.poll = poll(SECONDS, async (signal) => this.#show(await api.server(signal)));
     this.#charts();
+    this.#cluster();
   }
 
-  move() {}
+  /** Shows an address with other partitions. */
+  move(route) {
+    this.route = route;
+    this.partitions.move(route.query);
+  }
 
   close() {
     this.poll.close();
     pulse.removeEventListener("counts", this.onCounts);
+    cluster.removeEventListener("cluster", this.onCluster);
+  }
+
+  keys = {
+    Escape: () => (this.route.query.size ? go("#/server") : document.activeElement?.blur()),
+  };
+
+  #cluster() {
+    if (!cluster.view) return;
+    this.nodes.show(cluster.view);
+    this.partitions.show(cluster.view);
   }
 
   #charts() {
@@ -51,20 +77,20 @@ export class Server {
   #show(it) {
     const now = performance.now();
     const appends = Number(it.appendCount ?? 0);
-    // A new epoch is a new leader, whose count begins at zero.
-    if (this.last?.epoch === it.epoch) {
-      this.appended.push(Math.max(0, (appends - this.last.appends) / ((now - this.last.now) / 1000)));
+    // A new leader counts from zero, and what a leader that did not answer has appended is not in the sum.
+    const leaders = JSON.stringify([it.epoch, cluster.view?.partitions.map((one) => one.epoch), pulse.missing]);
+    if (this.last?.leaders === leaders && appends >= this.last.appends) {
+      this.appended.push((appends - this.last.appends) / ((now - this.last.now) / 1000));
       if (this.appended.length > 90) this.appended.shift();
     }
-    this.last = { now, appends, epoch: it.epoch };
+    this.last = { now, appends, leaders };
     const partitions = Number(it.partitionCount ?? 1);
     const several = partitions > 1;
     rows(this.facts, [
       ["Version", it.version],
       ["Worker protocol", [it.protocolVersionMin, it.protocolVersionMax].filter((v, i, all) => all.indexOf(v) === i).join(" to ")],
       ...(several ? [["Partitions", count(partitions)]] : []),
-      [several ? "Epoch of partition 0" : "Epoch", count(Number(it.epoch ?? 0))],
-      ["Leads since", `${moment(millis(it.startTime))} (${ago(millis(it.startTime))})`],
+      ...(cluster.view ? clusterFacts(cluster.view) : leaderFacts(it, several)),
       ["Batches appended", count(appends)],
       ["Invocations kept", count(pulse.total)],
       ["Workers", count(pulse.workers)],
@@ -77,6 +103,27 @@ function card(title, body) {
   return h("section", { class: "card" }, h("header", {}, h("h2", {}, title)), body);
 }
 
+function leaderFacts(it, several) {
+  return [
+    [several ? "Epoch of partition 0" : "Epoch", count(Number(it.epoch ?? 0))],
+    ["Leads since", `${moment(millis(it.startTime))} (${ago(millis(it.startTime))})`],
+  ];
+}
+
+function clusterFacts(view) {
+  return [
+    ["Followers each", count(view.standbys)],
+    ["System", view.systemId],
+    ["Format level", count(view.formatLevel)],
+  ];
+}
+
 function rows(list, facts) {
-  fill(list, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value ?? "")))));
+  reconcile(
+    list,
+    facts,
+    ([name]) => name,
+    ([name]) => h("div", {}, h("dt", {}, name), h("dd", {})),
+    (row, [, value]) => text(row.querySelector("dd"), String(value ?? "")),
+  );
 }

@@ -17,6 +17,8 @@ export const pulse = new (class extends EventTarget {
   counts = null;
   total = 0;
   workers = 0;
+  /** The partitions that the counts lack. */
+  missing = [];
   /** Started and finished per second, oldest first. */
   rates = [];
   #last = null;
@@ -24,6 +26,10 @@ export const pulse = new (class extends EventTarget {
 
   start() {
     this.#poll = poll(SECONDS, async (signal) => this.#take(await api.stats(signal)));
+  }
+
+  close() {
+    this.#poll?.close();
   }
 
   /** Requests the counts now. */
@@ -39,6 +45,13 @@ export const pulse = new (class extends EventTarget {
     }));
     this.total = Number(answer.totalCount ?? 0);
     this.workers = answer.workerCount ?? 0;
+    this.missing = answer.missingPartitions ?? [];
+    // Without some partitions the counts are too small, and larger again with them: neither is a rate.
+    if (this.missing.length === 0) this.#sample();
+    this.dispatchEvent(new Event("counts"));
+  }
+
+  #sample() {
     const ended = this.counts.filter((it) => isFinal(it.word)).reduce((sum, it) => sum + it.count, 0);
     const sample = { time: performance.now(), total: this.total, ended };
     if (this.#last) {
@@ -50,7 +63,6 @@ export const pulse = new (class extends EventTarget {
       if (this.rates.length > SAMPLES) this.rates.shift();
     }
     this.#last = sample;
-    this.dispatchEvent(new Event("counts"));
   }
 })();
 

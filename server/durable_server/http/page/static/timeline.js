@@ -1,8 +1,10 @@
-// The timeline: an invocation as bars on a time axis. First the invocation itself, then its journal in program
-// order, with failing steps in their places, then its present state. A row opens to its argument and its
+// The timeline: an invocation as bars on a time axis. First the invocation itself and its attempts, then its
+// journal in program order, with failing steps in their places, then its present state. A row opens to its argument and its
 // result. A long journal is shown in parts, so that the document stays small.
 
 import * as actions from "./actions.js";
+import { areWorthShowing, drawAttempts } from "./attempts.js";
+import { may } from "./session.js";
 import { fill, h, reconcile, text } from "./dom.js";
 import { ago, count, isFinal, millis, moment, plural, span, stateText, stateWord } from "./format.js";
 import { whyStep } from "./failures.js";
@@ -39,9 +41,10 @@ export class Timeline {
     );
   }
 
-  /** Shows an invocation and its entries, in program order. */
-  update(invocation, entries) {
+  /** Shows an invocation, its entries in program order, and its attempts. */
+  update(invocation, entries, attempts) {
     this.invocation = invocation;
+    this.attempts = attempts;
     this.entries = entries;
     this.draw();
   }
@@ -52,7 +55,8 @@ export class Timeline {
     const word = stateWord(invocation.state);
     const now = Date.now();
     const end = isFinal(word) ? millis(invocation.completeTime) : now;
-    const begin = millis(invocation.createTime);
+    // The journal is that of the last run, and the runs before may have taken months.
+    const begin = invocation.run > 1 ? Math.min(...entries.map((it) => millis(it.createTime)), end) : millis(invocation.createTime);
     const failing = (invocation.failingSteps ?? []).map((step) => ({ index: step.index, step }));
     const steps = [...entries.map((entry) => ({ index: entry.index, entry })), ...failing].sort(inOrder);
     this.length = steps.length;
@@ -68,6 +72,7 @@ export class Timeline {
     this.#axis(whole);
     const rows = [
       { key: "self", self: true },
+      ...(areWorthShowing(this.attempts) ? [{ key: "attempts", attempts: true }] : []),
       ...shown.map(({ entry, step }) => (entry ? { key: `step-${entry.index ?? 0}`, entry, ...interval(entry) } : { key: `failing-${step.index ?? 0}`, step })),
       ...(isFinal(word) ? [] : [{ key: "now", present: true }]),
     ];
@@ -111,6 +116,7 @@ export class Timeline {
     const name = h("span", { class: "name" });
     const track = h("span", { class: "track" }, h("i", { class: "bar" }));
     const took = h("span", { class: "took" });
+    if (it.attempts) return h("li", { class: "step tries" }, name, h("span", { class: "track" }), took);
     if (it.self) track.prepend(h("i", { class: "bar waiting" }));
     if (it.self || it.present) return h("li", { class: it.self ? "step self" : "step present" }, name, track, took);
     const entry = it.entry ?? it.step;
@@ -138,6 +144,7 @@ export class Timeline {
 
   #updateRow(row, it, scale, word) {
     if (it.self) this.#self(row, scale, word);
+    else if (it.attempts) this.#attempts(row, scale);
     else if (it.present) this.#now(row, scale, word);
     else if (it.step) this.#failing(row, it.step, scale, word);
     else this.#step(row, it, scale);
@@ -147,13 +154,19 @@ export class Timeline {
     const { invocation } = this;
     const [waiting, bar] = row.querySelectorAll(".bar");
     const started = millis(invocation.startTime);
-    text(row.querySelector(".name"), "Invocation");
+    text(row.querySelector(".name"), invocation.run > 1 ? `Run ${invocation.run}` : "Invocation");
     placeBar(waiting, scale, scale.begin, Number.isNaN(started) ? scale.now : started);
     waiting.title = "Accepted, and waiting for its start";
     bar.hidden = Number.isNaN(started);
     if (!bar.hidden) placeBar(bar, scale, started, scale.now);
     bar.className = `bar whole ${word}`;
     text(row.querySelector(".took"), span(scale.now - scale.begin));
+  }
+
+  #attempts(row, scale) {
+    text(row.querySelector(".name"), "Attempts");
+    drawAttempts(row.querySelector(".track"), this.attempts, scale.now, (bar, from, to) => placeBar(bar, scale, from, to));
+    text(row.querySelector(".took"), count(this.invocation.attempt));
   }
 
   // The row of the present state.
@@ -232,7 +245,7 @@ export class Timeline {
   // one than that of the step before.
   #showBadge(row, entry) {
     const attempt = entry.attempt ?? 1;
-    const before = this.entries[this.entries.indexOf(entry) - 1]?.attempt ?? 1;
+    const before = (this.entries[this.entries.indexOf(entry) - 1] ?? (this.invocation.run > 1 ? entry : {})).attempt ?? 1;
     const failed = entry.failedTryCount ? `${plural(entry.failedTryCount, "try")} failed before` : "";
     showBadge(row, [failed, attempt > before && `attempt ${attempt}`].filter(Boolean).join(" · "), attempt > before ? BADGE : "");
   }
@@ -253,9 +266,12 @@ export class Timeline {
       ["completion", entry.completionNumber && `number ${entry.completionNumber}`],
     ].filter(([, value]) => value);
     const buttons = [];
-    if (isOpenAwakeable(entry)) buttons.push(...answers(entry.name));
+    if (isOpenAwakeable(entry)) buttons.push(...answers(entry.name, this.invocation.handler));
     if (actions.allowed(this.invocation).restart && (entry.index ?? 0) > 0) {
       buttons.push(h("button", { type: "button", class: "small", on: { click: () => actions.restart(this.invocation, entry.index) } }, "Restart from here…"));
+    }
+    if (actions.allowed(this.invocation).fork && entry.completeTime) {
+      buttons.push(h("button", { type: "button", class: "small", on: { click: () => actions.fork(this.invocation, entry) } }, "Fork from here…"));
     }
     return h(
       "div",
@@ -269,7 +285,8 @@ export class Timeline {
 }
 
 /** The buttons that resolve or reject an awakeable. */
-export function answers(awakeable) {
+export function answers(awakeable, handler) {
+  if (!may("ResolveAwakeable", handler)) return [];
   return [
     h("button", { type: "button", class: "small primary", on: { click: () => actions.resolve(awakeable) } }, "Resolve…"),
     h("button", { type: "button", class: "small", on: { click: () => actions.reject(awakeable) } }, "Reject…"),

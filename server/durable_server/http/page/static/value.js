@@ -1,6 +1,7 @@
 // Payloads, failures and outcomes for people. A large value is cut until the user asks for all of it: a value
 // may have a megabyte.
 
+import { decoded, endpoint, isEncoded, keyId } from "./codec.js";
 import { fill, h } from "./dom.js";
 import { count } from "./format.js";
 import { pretty, problem } from "./json.js";
@@ -20,9 +21,36 @@ export function payload(json) {
   return { contentType: "application/json", data: btoa(binary) };
 }
 
+/** The text of a payload that is JSON; null for another one. */
+export function valueText(it) {
+  if (!(it.contentType || "application/json").startsWith("application/json")) return null;
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes(it.data));
+  } catch {
+    return null;
+  }
+}
+
 /** A payload: its kind, its size and its content. */
 export function payloadView(it) {
   if (!it) return h("p", { class: "faint" }, "none");
+  return isEncoded(it) ? encodedView(it) : plainView(it);
+}
+
+// An encoded payload: the value, as soon as the codec endpoint has decoded it.
+function encodedView(it) {
+  const id = keyId(it);
+  const facts = [id ? `encrypted with the key ${id}` : it.contentType];
+  if (!endpoint()) return plainView(it, facts);
+  const box = h("div", { class: "value" }, h("p", { class: "faint" }, "Being decoded…"));
+  decoded(it).then(
+    (payload) => fill(box, plainView(payload, facts)),
+    (error) => fill(box, h("p", { class: "form-error" }, error.message), plainView(it, facts)),
+  );
+  return box;
+}
+
+function plainView(it, more = []) {
   const data = bytes(it.data);
   const kind = it.contentType || "application/json";
   const json = kind.startsWith("application/json");
@@ -34,7 +62,7 @@ export function payloadView(it) {
       // Not UTF-8, although its content type is text: shown as base64.
     }
   }
-  const facts = [words === null || !json ? kind : "JSON", `${count(data.length)} B`];
+  const facts = [words === null || !json ? kind : "JSON", `${count(data.length)} B`, ...more];
   for (const [name, value] of Object.entries(it.metadata ?? {})) facts.push(`${name}: ${value}`);
   if (words === null) {
     facts.push("base64");

@@ -46,7 +46,7 @@ function createRow(it) {
     h("td", { class: "c-handler" }, h("bdi", {}, it.identity || it.workerId), h("code", { class: "faint about" }, it.workerId)),
     h("td", {}, h("bdi", {}, it.buildId || "–")),
     h("td", { class: "c-slots" }, h("meter", { "aria-label": "Slots in use" }), h("span", {})),
-    h("td", {}, h("time", { title: moment(millis(it.connectTime)) })),
+    h("td", {}, h("time", { title: moment(millis(it.connectTime)) }), h("span", { class: "about faint", hidden: true }, "to node ", h("bdi", {}))),
     h("td", { class: "c-serves" }),
   );
 }
@@ -57,6 +57,9 @@ function updateRow(row, it) {
   meter.value = it.runningCount ?? 0;
   text(row.querySelector(".c-slots span"), `${count(it.runningCount ?? 0)} of ${count(it.slotCount ?? 0)}${it.draining ? " · draining" : ""}`);
   text(row.querySelector("time"), ago(millis(it.connectTime)));
+  const node = row.querySelector("time + .about");
+  node.hidden = !it.node;
+  text(node.querySelector("bdi"), it.node ?? "");
   const names = it.handlers ?? [];
   text(row.querySelector(".c-serves"), names.slice(0, 12).join(", ") + (names.length > 12 ? ` and ${names.length - 12} more` : ""));
 }

@@ -36,6 +36,7 @@ private static final long serialVersionUID = 0L;
     address_ = "";
     version_ = "";
     ledPartitions_ = emptyIntList();
+    httpAddress_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -196,7 +197,8 @@ private static final long serialVersionUID = 0L;
   private boolean draining_ = false;
   /**
    * <pre>
-   * True if it gives its partitions to other nodes because it will stop.
+   * True if it gives its partitions to other nodes and takes none: because DrainNode has asked for it,
+   * or because it stops. A node that drains leads partitions only if no other node can.
    * </pre>
    *
    * <code>bool draining = 4;</code>
@@ -264,6 +266,83 @@ private static final long serialVersionUID = 0L;
     return followedCount_;
   }
 
+  public static final int FORMAT_LEVEL_FIELD_NUMBER = 7;
+  private int formatLevel_ = 0;
+  /**
+   * <pre>
+   * The newest format level that it can read; see GetClusterResponse.format_level.
+   * </pre>
+   *
+   * <code>int32 format_level = 7;</code>
+   * @return The formatLevel.
+   */
+  @java.lang.Override
+  public int getFormatLevel() {
+    return formatLevel_;
+  }
+
+  public static final int HTTP_ADDRESS_FIELD_NUMBER = 8;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object httpAddress_ = "";
+  /**
+   * <pre>
+   * HOST:PORT where it serves HTTP and the page; empty if it serves none.
+   * </pre>
+   *
+   * <code>string http_address = 8;</code>
+   * @return The httpAddress.
+   */
+  @java.lang.Override
+  public java.lang.String getHttpAddress() {
+    java.lang.Object ref = httpAddress_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      httpAddress_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * HOST:PORT where it serves HTTP and the page; empty if it serves none.
+   * </pre>
+   *
+   * <code>string http_address = 8;</code>
+   * @return The bytes for httpAddress.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getHttpAddressBytes() {
+    java.lang.Object ref = httpAddress_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      httpAddress_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int STOPPING_FIELD_NUMBER = 9;
+  private boolean stopping_ = false;
+  /**
+   * <pre>
+   * True if it drains because it stops, which cannot be undone.
+   * </pre>
+   *
+   * <code>bool stopping = 9;</code>
+   * @return The stopping.
+   */
+  @java.lang.Override
+  public boolean getStopping() {
+    return stopping_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -300,6 +379,15 @@ private static final long serialVersionUID = 0L;
     }
     if (followedCount_ != 0) {
       output.writeInt32(6, followedCount_);
+    }
+    if (formatLevel_ != 0) {
+      output.writeInt32(7, formatLevel_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(httpAddress_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 8, httpAddress_);
+    }
+    if (stopping_ != false) {
+      output.writeBool(9, stopping_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -341,6 +429,17 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeInt32Size(6, followedCount_);
     }
+    if (formatLevel_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(7, formatLevel_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(httpAddress_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(8, httpAddress_);
+    }
+    if (stopping_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(9, stopping_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -368,6 +467,12 @@ private static final long serialVersionUID = 0L;
         .equals(other.getLedPartitionsList())) return false;
     if (getFollowedCount()
         != other.getFollowedCount()) return false;
+    if (getFormatLevel()
+        != other.getFormatLevel()) return false;
+    if (!getHttpAddress()
+        .equals(other.getHttpAddress())) return false;
+    if (getStopping()
+        != other.getStopping()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -394,6 +499,13 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + FOLLOWED_COUNT_FIELD_NUMBER;
     hash = (53 * hash) + getFollowedCount();
+    hash = (37 * hash) + FORMAT_LEVEL_FIELD_NUMBER;
+    hash = (53 * hash) + getFormatLevel();
+    hash = (37 * hash) + HTTP_ADDRESS_FIELD_NUMBER;
+    hash = (53 * hash) + getHttpAddress().hashCode();
+    hash = (37 * hash) + STOPPING_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getStopping());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -535,6 +647,9 @@ private static final long serialVersionUID = 0L;
       draining_ = false;
       ledPartitions_ = emptyIntList();
       followedCount_ = 0;
+      formatLevel_ = 0;
+      httpAddress_ = "";
+      stopping_ = false;
       return this;
     }
 
@@ -587,6 +702,15 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000020) != 0)) {
         result.followedCount_ = followedCount_;
       }
+      if (((from_bitField0_ & 0x00000040) != 0)) {
+        result.formatLevel_ = formatLevel_;
+      }
+      if (((from_bitField0_ & 0x00000080) != 0)) {
+        result.httpAddress_ = httpAddress_;
+      }
+      if (((from_bitField0_ & 0x00000100) != 0)) {
+        result.stopping_ = stopping_;
+      }
     }
 
     @java.lang.Override
@@ -632,6 +756,17 @@ private static final long serialVersionUID = 0L;
       }
       if (other.getFollowedCount() != 0) {
         setFollowedCount(other.getFollowedCount());
+      }
+      if (other.getFormatLevel() != 0) {
+        setFormatLevel(other.getFormatLevel());
+      }
+      if (!other.getHttpAddress().isEmpty()) {
+        httpAddress_ = other.httpAddress_;
+        bitField0_ |= 0x00000080;
+        onChanged();
+      }
+      if (other.getStopping() != false) {
+        setStopping(other.getStopping());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -700,6 +835,21 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000020;
               break;
             } // case 48
+            case 56: {
+              formatLevel_ = input.readInt32();
+              bitField0_ |= 0x00000040;
+              break;
+            } // case 56
+            case 66: {
+              httpAddress_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000080;
+              break;
+            } // case 66
+            case 72: {
+              stopping_ = input.readBool();
+              bitField0_ |= 0x00000100;
+              break;
+            } // case 72
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -996,7 +1146,8 @@ private static final long serialVersionUID = 0L;
     private boolean draining_ ;
     /**
      * <pre>
-     * True if it gives its partitions to other nodes because it will stop.
+     * True if it gives its partitions to other nodes and takes none: because DrainNode has asked for it,
+     * or because it stops. A node that drains leads partitions only if no other node can.
      * </pre>
      *
      * <code>bool draining = 4;</code>
@@ -1008,7 +1159,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * True if it gives its partitions to other nodes because it will stop.
+     * True if it gives its partitions to other nodes and takes none: because DrainNode has asked for it,
+     * or because it stops. A node that drains leads partitions only if no other node can.
      * </pre>
      *
      * <code>bool draining = 4;</code>
@@ -1024,7 +1176,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * True if it gives its partitions to other nodes because it will stop.
+     * True if it gives its partitions to other nodes and takes none: because DrainNode has asked for it,
+     * or because it stops. A node that drains leads partitions only if no other node can.
      * </pre>
      *
      * <code>bool draining = 4;</code>
@@ -1189,6 +1342,186 @@ private static final long serialVersionUID = 0L;
     public Builder clearFollowedCount() {
       bitField0_ = (bitField0_ & ~0x00000020);
       followedCount_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private int formatLevel_ ;
+    /**
+     * <pre>
+     * The newest format level that it can read; see GetClusterResponse.format_level.
+     * </pre>
+     *
+     * <code>int32 format_level = 7;</code>
+     * @return The formatLevel.
+     */
+    @java.lang.Override
+    public int getFormatLevel() {
+      return formatLevel_;
+    }
+    /**
+     * <pre>
+     * The newest format level that it can read; see GetClusterResponse.format_level.
+     * </pre>
+     *
+     * <code>int32 format_level = 7;</code>
+     * @param value The formatLevel to set.
+     * @return This builder for chaining.
+     */
+    public Builder setFormatLevel(int value) {
+
+      formatLevel_ = value;
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The newest format level that it can read; see GetClusterResponse.format_level.
+     * </pre>
+     *
+     * <code>int32 format_level = 7;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearFormatLevel() {
+      bitField0_ = (bitField0_ & ~0x00000040);
+      formatLevel_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object httpAddress_ = "";
+    /**
+     * <pre>
+     * HOST:PORT where it serves HTTP and the page; empty if it serves none.
+     * </pre>
+     *
+     * <code>string http_address = 8;</code>
+     * @return The httpAddress.
+     */
+    public java.lang.String getHttpAddress() {
+      java.lang.Object ref = httpAddress_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        httpAddress_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * HOST:PORT where it serves HTTP and the page; empty if it serves none.
+     * </pre>
+     *
+     * <code>string http_address = 8;</code>
+     * @return The bytes for httpAddress.
+     */
+    public com.google.protobuf.ByteString
+        getHttpAddressBytes() {
+      java.lang.Object ref = httpAddress_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        httpAddress_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * HOST:PORT where it serves HTTP and the page; empty if it serves none.
+     * </pre>
+     *
+     * <code>string http_address = 8;</code>
+     * @param value The httpAddress to set.
+     * @return This builder for chaining.
+     */
+    public Builder setHttpAddress(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      httpAddress_ = value;
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * HOST:PORT where it serves HTTP and the page; empty if it serves none.
+     * </pre>
+     *
+     * <code>string http_address = 8;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearHttpAddress() {
+      httpAddress_ = getDefaultInstance().getHttpAddress();
+      bitField0_ = (bitField0_ & ~0x00000080);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * HOST:PORT where it serves HTTP and the page; empty if it serves none.
+     * </pre>
+     *
+     * <code>string http_address = 8;</code>
+     * @param value The bytes for httpAddress to set.
+     * @return This builder for chaining.
+     */
+    public Builder setHttpAddressBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      httpAddress_ = value;
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+
+    private boolean stopping_ ;
+    /**
+     * <pre>
+     * True if it drains because it stops, which cannot be undone.
+     * </pre>
+     *
+     * <code>bool stopping = 9;</code>
+     * @return The stopping.
+     */
+    @java.lang.Override
+    public boolean getStopping() {
+      return stopping_;
+    }
+    /**
+     * <pre>
+     * True if it drains because it stops, which cannot be undone.
+     * </pre>
+     *
+     * <code>bool stopping = 9;</code>
+     * @param value The stopping to set.
+     * @return This builder for chaining.
+     */
+    public Builder setStopping(boolean value) {
+
+      stopping_ = value;
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * True if it drains because it stops, which cannot be undone.
+     * </pre>
+     *
+     * <code>bool stopping = 9;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearStopping() {
+      bitField0_ = (bitField0_ & ~0x00000100);
+      stopping_ = false;
       onChanged();
       return this;
     }

@@ -72,7 +72,8 @@ public interface ClusterNodeOrBuilder extends
 
   /**
    * <pre>
-   * True if it gives its partitions to other nodes because it will stop.
+   * True if it gives its partitions to other nodes and takes none: because DrainNode has asked for it,
+   * or because it stops. A node that drains leads partitions only if no other node can.
    * </pre>
    *
    * <code>bool draining = 4;</code>
@@ -118,4 +119,44 @@ public interface ClusterNodeOrBuilder extends
    * @return The followedCount.
    */
   int getFollowedCount();
+
+  /**
+   * <pre>
+   * The newest format level that it can read; see GetClusterResponse.format_level.
+   * </pre>
+   *
+   * <code>int32 format_level = 7;</code>
+   * @return The formatLevel.
+   */
+  int getFormatLevel();
+
+  /**
+   * <pre>
+   * HOST:PORT where it serves HTTP and the page; empty if it serves none.
+   * </pre>
+   *
+   * <code>string http_address = 8;</code>
+   * @return The httpAddress.
+   */
+  java.lang.String getHttpAddress();
+  /**
+   * <pre>
+   * HOST:PORT where it serves HTTP and the page; empty if it serves none.
+   * </pre>
+   *
+   * <code>string http_address = 8;</code>
+   * @return The bytes for httpAddress.
+   */
+  com.google.protobuf.ByteString
+      getHttpAddressBytes();
+
+  /**
+   * <pre>
+   * True if it drains because it stops, which cannot be undone.
+   * </pre>
+   *
+   * <code>bool stopping = 9;</code>
+   * @return The stopping.
+   */
+  boolean getStopping();
 }

@@ -157,10 +157,100 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_durable_v1_RestartRequest_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_RestartRequest_OutcomesEntry_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_RestartRequest_OutcomesEntry_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_durable_v1_RestartResponse_descriptor;
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_durable_v1_RestartResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_RepinRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_RepinRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_RepinResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_RepinResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_ExportInvocationRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_ExportInvocationRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_ExportInvocationResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_ExportInvocationResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_ListDeploymentsRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_ListDeploymentsRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_Deployment_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_Deployment_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_Route_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_Route_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_ListDeploymentsResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_ListDeploymentsResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_PromoteBuildRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_PromoteBuildRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_PromoteBuildResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_PromoteBuildResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_RollBackBuildRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_RollBackBuildRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_RollBackBuildResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_RollBackBuildResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_DrainBuildRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_DrainBuildRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_DrainBuildResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_DrainBuildResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_ListPatchesRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_ListPatchesRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_Patch_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_Patch_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_ListPatchesResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_ListPatchesResponse_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
     internal_static_durable_v1_SignalRequest_descriptor;
   static final 
@@ -201,6 +291,16 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_durable_v1_CreateWebhookResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_RevokeWebhookRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_RevokeWebhookRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_RevokeWebhookResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_RevokeWebhookResponse_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
     internal_static_durable_v1_GetStateRequest_descriptor;
   static final 
@@ -257,6 +357,16 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_durable_v1_ClusterNode_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_DrainNodeRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_DrainNodeRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_DrainNodeResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_DrainNodeResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_durable_v1_ClusterFollower_descriptor;
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
@@ -282,209 +392,300 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     java.lang.String[] descriptorData = {
       "\n\030durable/v1/control.proto\022\ndurable.v1\032\033" +
       "durable/v1/invocation.proto\032\030durable/v1/" +
-      "payload.proto\032\034google/api/annotations.pr" +
-      "oto\032\037google/api/field_behavior.proto\032\036go" +
-      "ogle/protobuf/duration.proto\032\037google/pro" +
-      "tobuf/timestamp.proto\"\313\003\n\rInvokeRequest\022" +
-      "\025\n\007handler\030\001 \001(\tB\004\342A\001\002\022\"\n\005input\030\002 \001(\0132\023." +
-      "durable.v1.Payload\022\013\n\003key\030\003 \001(\t\022\027\n\017idemp" +
-      "otency_key\030\004 \001(\t\022\022\n\nrequest_id\030\005 \001(\t\022/\n\014" +
-      "wait_timeout\030\006 \001(\0132\031.google.protobuf.Dur" +
-      "ation\022(\n\005delay\030\007 \001(\0132\031.google.protobuf.D" +
-      "uration\022.\n\nstart_time\030\010 \001(\0132\032.google.pro" +
-      "tobuf.Timestamp\0227\n\007headers\030\t \003(\0132&.durab" +
-      "le.v1.InvokeRequest.HeadersEntry\022\025\n\rpart" +
-      "ition_key\030\n \001(\t\022\017\n\007service\030\013 \001(\t\022\020\n\010prio" +
-      "rity\030\014 \001(\005\022\027\n\017include_journal\030\r \001(\010\032.\n\014H" +
-      "eadersEntry\022\013\n\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\t:" +
-      "\0028\001\"\265\001\n\016InvokeResponse\022\025\n\rinvocation_id\030" +
-      "\001 \001(\t\022*\n\005state\030\002 \001(\0162\033.durable.v1.Invoca" +
-      "tionState\022$\n\007outcome\030\003 \001(\0132\023.durable.v1." +
-      "Outcome\022\017\n\007created\030\004 \001(\010\022)\n\007journal\030\005 \003(" +
-      "\0132\030.durable.v1.JournalEntry\"y\n\020GetResult" +
-      "Request\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022/\n\014" +
-      "wait_timeout\030\002 \001(\0132\031.google.protobuf.Dur" +
-      "ation\022\027\n\017include_journal\030\003 \001(\010\"\343\001\n\021GetRe" +
-      "sultResponse\022\025\n\rinvocation_id\030\001 \001(\t\022*\n\005s" +
-      "tate\030\002 \001(\0162\033.durable.v1.InvocationState\022" +
-      "$\n\007outcome\030\003 \001(\0132\023.durable.v1.Outcome\022)\n" +
-      "\014last_failure\030\004 \001(\0132\023.durable.v1.Failure" +
-      "\022)\n\007journal\030\005 \003(\0132\030.durable.v1.JournalEn" +
-      "try\022\017\n\007handler\030\006 \001(\t\"L\n\024GetInvocationReq" +
-      "uest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022\027\n\017inc" +
-      "lude_journal\030\002 \001(\010\"_\n\025GetInvocationRespo" +
-      "nse\022*\n\ninvocation\030\001 \001(\0132\026.durable.v1.Inv" +
-      "ocation\022\032\n\022missing_partitions\030\002 \003(\005\"N\n\026W" +
-      "atchInvocationRequest\022\033\n\rinvocation_id\030\001" +
-      " \001(\tB\004\342A\001\002\022\027\n\017include_journal\030\002 \001(\010\"E\n\027W" +
-      "atchInvocationResponse\022*\n\ninvocation\030\001 \001" +
-      "(\0132\026.durable.v1.Invocation\"\327\002\n\014QueryRequ" +
-      "est\022+\n\006states\030\001 \003(\0162\033.durable.v1.Invocat" +
-      "ionState\022\017\n\007handler\030\002 \001(\t\022\013\n\003key\030\003 \001(\t\0223" +
-      "\n\017create_time_min\030\004 \001(\0132\032.google.protobu" +
-      "f.Timestamp\0223\n\017create_time_max\030\005 \001(\0132\032.g" +
-      "oogle.protobuf.Timestamp\022\024\n\014failure_text" +
-      "\030\006 \001(\t\022\021\n\tpage_size\030\007 \001(\005\022\022\n\npage_token\030" +
-      "\010 \001(\t\022\017\n\007service\030\t \001(\t\022\024\n\014oldest_first\030\n" +
-      " \001(\010\022\034\n\024parent_invocation_id\030\013 \001(\t\022\020\n\010or" +
-      "der_by\030\014 \001(\t\"q\n\rQueryResponse\022+\n\013invocat" +
-      "ions\030\001 \003(\0132\026.durable.v1.Invocation\022\027\n\017ne" +
-      "xt_page_token\030\002 \001(\t\022\032\n\022missing_partition" +
-      "s\030\003 \003(\005\"\021\n\017GetStatsRequest\"X\n\nStateCount" +
-      "\022\017\n\007handler\030\001 \001(\t\022*\n\005state\030\002 \001(\0162\033.durab" +
-      "le.v1.InvocationState\022\r\n\005count\030\003 \001(\003\"\201\001\n" +
-      "\020GetStatsResponse\022&\n\006counts\030\001 \003(\0132\026.dura" +
-      "ble.v1.StateCount\022\023\n\013total_count\030\002 \001(\003\022\024" +
-      "\n\014worker_count\030\003 \001(\005\022\032\n\022missing_partitio" +
-      "ns\030\004 \003(\005\"<\n\023ListHandlersRequest\022\021\n\tpage_" +
-      "size\030\001 \001(\005\022\022\n\npage_token\030\002 \001(\t\"v\n\024ListHa" +
-      "ndlersResponse\022)\n\010handlers\030\001 \003(\0132\027.durab" +
-      "le.v1.HandlerInfo\022\027\n\017next_page_token\030\002 \001" +
-      "(\t\022\032\n\022missing_partitions\030\003 \003(\005\"\024\n\022ListWo" +
-      "rkersRequest\"\304\001\n\nWorkerInfo\022\021\n\tworker_id" +
-      "\030\001 \001(\t\022\020\n\010identity\030\002 \001(\t\022\020\n\010build_id\030\003 \001" +
-      "(\t\022\020\n\010handlers\030\004 \003(\t\022\022\n\nslot_count\030\005 \001(\005" +
-      "\022\025\n\rrunning_count\030\006 \001(\005\0220\n\014connect_time\030" +
-      "\007 \001(\0132\032.google.protobuf.Timestamp\022\020\n\010dra" +
-      "ining\030\010 \001(\010\">\n\023ListWorkersResponse\022\'\n\007wo" +
-      "rkers\030\001 \003(\0132\026.durable.v1.WorkerInfo\"\222\001\n\014" +
-      "PauseRequest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001" +
-      "\002\022\022\n\nrequest_id\030\002 \001(\t\022\016\n\006reason\030\003 \001(\t\022\020\n" +
-      "\010identity\030\004 \001(\t\022/\n\014wait_timeout\030\005 \001(\0132\031." +
-      "google.protobuf.Duration\";\n\rPauseRespons" +
-      "e\022*\n\005state\030\001 \001(\0162\033.durable.v1.Invocation" +
-      "State\"b\n\rResumeRequest\022\033\n\rinvocation_id\030" +
-      "\001 \001(\tB\004\342A\001\002\022\022\n\nrequest_id\030\002 \001(\t\022\016\n\006reaso" +
-      "n\030\003 \001(\t\022\020\n\010identity\030\004 \001(\t\"<\n\016ResumeRespo" +
-      "nse\022*\n\005state\030\001 \001(\0162\033.durable.v1.Invocati" +
-      "onState\"q\n\rCancelRequest\022\033\n\rinvocation_i" +
-      "d\030\001 \001(\tB\004\342A\001\002\022\022\n\nrequest_id\030\002 \001(\t\022\016\n\006rea" +
-      "son\030\003 \001(\t\022\020\n\010identity\030\004 \001(\t\022\r\n\005force\030\005 \001" +
-      "(\010\"<\n\016CancelResponse\022*\n\005state\030\001 \001(\0162\033.du" +
-      "rable.v1.InvocationState\"\233\001\n\016RestartRequ" +
-      "est\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022\022\n\nrequ" +
-      "est_id\030\002 \001(\t\022\022\n\nfrom_index\030\003 \001(\005\022\"\n\005inpu" +
-      "t\030\004 \001(\0132\023.durable.v1.Payload\022\016\n\006reason\030\005" +
-      " \001(\t\022\020\n\010identity\030\006 \001(\t\"(\n\017RestartRespons" +
-      "e\022\025\n\rinvocation_id\030\001 \001(\t\"z\n\rSignalReques" +
-      "t\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022\022\n\004name\030\002" +
-      " \001(\tB\004\342A\001\002\022$\n\007outcome\030\003 \001(\0132\023.durable.v1" +
-      ".Outcome\022\022\n\nrequest_id\030\004 \001(\t\"\020\n\016SignalRe" +
-      "sponse\"+\n\014PurgeRequest\022\033\n\rinvocation_id\030" +
-      "\001 \001(\tB\004\342A\001\002\"\017\n\rPurgeResponse\"u\n\027ResolveA" +
-      "wakeableRequest\022\032\n\014awakeable_id\030\001 \001(\tB\004\342" +
-      "A\001\002\022*\n\007outcome\030\002 \001(\0132\023.durable.v1.Outcom" +
-      "eB\004\342A\001\002\022\022\n\nrequest_id\030\003 \001(\t\"C\n\030ResolveAw" +
-      "akeableResponse\022\025\n\rinvocation_id\030\001 \001(\t\022\020" +
-      "\n\010repeated\030\002 \001(\010\"\267\001\n\024CreateWebhookReques" +
-      "t\022\032\n\014awakeable_id\030\001 \001(\tB\004\342A\001\002\022-\n\nexpires" +
-      "_in\030\002 \001(\0132\031.google.protobuf.Duration\022/\n\013" +
-      "expire_time\030\003 \001(\0132\032.google.protobuf.Time" +
-      "stamp\022\016\n\006scheme\030\004 \001(\t\022\023\n\013secret_name\030\005 \001" +
-      "(\t\"U\n\025CreateWebhookResponse\022\013\n\003url\030\001 \001(\t" +
-      "\022/\n\013expire_time\030\002 \001(\0132\032.google.protobuf." +
-      "Timestamp\"E\n\017GetStateRequest\022\016\n\006object\030\001" +
-      " \001(\t\022\013\n\003key\030\002 \001(\t\022\025\n\rinvocation_id\030\003 \001(\t" +
-      "\"\215\001\n\020GetStateResponse\0226\n\005state\030\001 \003(\0132\'.d" +
-      "urable.v1.GetStateResponse.StateEntry\032A\n" +
-      "\nStateEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132" +
-      "\023.durable.v1.Payload:\0028\001\"\336\001\n\017SetStateReq" +
-      "uest\022\024\n\006object\030\001 \001(\tB\004\342A\001\002\022\021\n\003key\030\002 \001(\tB" +
-      "\004\342A\001\002\0225\n\005state\030\003 \003(\0132&.durable.v1.SetSta" +
-      "teRequest.StateEntry\022\025\n\rcleared_names\030\004 " +
-      "\003(\t\022\021\n\tclear_all\030\005 \001(\010\032A\n\nStateEntry\022\013\n\003" +
-      "key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.durable.v1.Pa" +
-      "yload:\0028\001\"\022\n\020SetStateResponse\"\026\n\024GetServ" +
-      "erInfoRequest\"\352\002\n\025GetServerInfoResponse\022" +
-      "\017\n\007version\030\001 \001(\t\022\034\n\024protocol_version_min" +
-      "\030\002 \001(\005\022\034\n\024protocol_version_max\030\003 \001(\005\022=\n\006" +
-      "limits\030\004 \003(\0132-.durable.v1.GetServerInfoR" +
-      "esponse.LimitsEntry\022\r\n\005epoch\030\005 \001(\003\022.\n\nst" +
-      "art_time\030\006 \001(\0132\032.google.protobuf.Timesta" +
-      "mp\022\024\n\014append_count\030\007 \001(\003\022(\n\004time\030\010 \001(\0132\032" +
-      ".google.protobuf.Timestamp\022\027\n\017partition_" +
-      "count\030\t \001(\005\032-\n\013LimitsEntry\022\013\n\003key\030\001 \001(\t\022" +
-      "\r\n\005value\030\002 \001(\003:\0028\001\"\023\n\021GetClusterRequest\"" +
-      "\177\n\013ClusterNode\022\014\n\004name\030\001 \001(\t\022\017\n\007address\030" +
-      "\002 \001(\t\022\017\n\007version\030\003 \001(\t\022\020\n\010draining\030\004 \001(\010" +
-      "\022\026\n\016led_partitions\030\005 \003(\005\022\026\n\016followed_cou" +
-      "nt\030\006 \001(\005\">\n\017ClusterFollower\022\014\n\004node\030\001 \001(" +
-      "\t\022\020\n\010position\030\002 \001(\003\022\013\n\003lag\030\003 \001(\003\"\232\001\n\020Clu" +
-      "sterPartition\022\021\n\tpartition\030\001 \001(\005\022\022\n\nhas_" +
-      "leader\030\002 \001(\010\022\016\n\006leader\030\003 \001(\t\022\r\n\005epoch\030\004 " +
-      "\001(\003\022\020\n\010position\030\005 \001(\003\022.\n\tfollowers\030\006 \003(\013" +
-      "2\033.durable.v1.ClusterFollower\"\306\001\n\022GetClu" +
-      "sterResponse\022\021\n\tsystem_id\030\001 \001(\t\022\024\n\014forma" +
-      "t_level\030\002 \001(\005\022\025\n\rstandby_count\030\003 \001(\005\022\026\n\016" +
-      "answering_node\030\004 \001(\t\022&\n\005nodes\030\005 \003(\0132\027.du" +
-      "rable.v1.ClusterNode\0220\n\npartitions\030\006 \003(\013" +
-      "2\034.durable.v1.ClusterPartition2\362\021\n\016Durab" +
-      "leControl\022i\n\006Invoke\022\031.durable.v1.InvokeR" +
-      "equest\032\032.durable.v1.InvokeResponse\"(\202\323\344\223" +
-      "\002\"\"\035/v1/handlers/{handler}:invoke:\001*\022x\n\t" +
-      "GetResult\022\034.durable.v1.GetResultRequest\032" +
-      "\035.durable.v1.GetResultResponse\".\202\323\344\223\002(\022&" +
-      "/v1/invocations/{invocation_id}/result\022}" +
-      "\n\rGetInvocation\022 .durable.v1.GetInvocati" +
-      "onRequest\032!.durable.v1.GetInvocationResp" +
-      "onse\"\'\202\323\344\223\002!\022\037/v1/invocations/{invocatio" +
-      "n_id}\022\\\n\017WatchInvocation\022\".durable.v1.Wa" +
-      "tchInvocationRequest\032#.durable.v1.WatchI" +
-      "nvocationResponse0\001\022U\n\005Query\022\030.durable.v" +
-      "1.QueryRequest\032\031.durable.v1.QueryRespons" +
-      "e\"\027\202\323\344\223\002\021\022\017/v1/invocations\022X\n\010GetStats\022\033" +
-      ".durable.v1.GetStatsRequest\032\034.durable.v1" +
-      ".GetStatsResponse\"\021\202\323\344\223\002\013\022\t/v1/stats\022g\n\014" +
-      "ListHandlers\022\037.durable.v1.ListHandlersRe" +
-      "quest\032 .durable.v1.ListHandlersResponse\"" +
-      "\024\202\323\344\223\002\016\022\014/v1/handlers\022c\n\013ListWorkers\022\036.d" +
-      "urable.v1.ListWorkersRequest\032\037.durable.v" +
-      "1.ListWorkersResponse\"\023\202\323\344\223\002\r\022\013/v1/worke" +
-      "rs\022n\n\005Pause\022\030.durable.v1.PauseRequest\032\031." +
-      "durable.v1.PauseResponse\"0\202\323\344\223\002*\"%/v1/in" +
-      "vocations/{invocation_id}:pause:\001*\022r\n\006Re" +
-      "sume\022\031.durable.v1.ResumeRequest\032\032.durabl" +
-      "e.v1.ResumeResponse\"1\202\323\344\223\002+\"&/v1/invocat" +
-      "ions/{invocation_id}:resume:\001*\022r\n\006Cancel" +
-      "\022\031.durable.v1.CancelRequest\032\032.durable.v1" +
-      ".CancelResponse\"1\202\323\344\223\002+\"&/v1/invocations" +
-      "/{invocation_id}:cancel:\001*\022v\n\007Restart\022\032." +
-      "durable.v1.RestartRequest\032\033.durable.v1.R" +
-      "estartResponse\"2\202\323\344\223\002,\"\'/v1/invocations/" +
-      "{invocation_id}:restart:\001*\022r\n\006Signal\022\031.d" +
-      "urable.v1.SignalRequest\032\032.durable.v1.Sig" +
-      "nalResponse\"1\202\323\344\223\002+\"&/v1/invocations/{in" +
-      "vocation_id}:signal:\001*\022e\n\005Purge\022\030.durabl" +
-      "e.v1.PurgeRequest\032\031.durable.v1.PurgeResp" +
-      "onse\"\'\202\323\344\223\002!*\037/v1/invocations/{invocatio" +
-      "n_id}\022\217\001\n\020ResolveAwakeable\022#.durable.v1." +
-      "ResolveAwakeableRequest\032$.durable.v1.Res" +
-      "olveAwakeableResponse\"0\202\323\344\223\002*\"%/v1/awake" +
-      "ables/{awakeable_id}:resolve:\001*\022\206\001\n\rCrea" +
-      "teWebhook\022 .durable.v1.CreateWebhookRequ" +
-      "est\032!.durable.v1.CreateWebhookResponse\"0" +
-      "\202\323\344\223\002*\"%/v1/awakeables/{awakeable_id}:we" +
-      "bhook:\001*\022\230\001\n\010GetState\022\033.durable.v1.GetSt" +
-      "ateRequest\032\034.durable.v1.GetStateResponse" +
-      "\"Q\202\323\344\223\002K\022 /v1/objects/{object}/{key}/sta" +
-      "teZ\'\022%/v1/invocations/{invocation_id}/st" +
-      "ate\022r\n\010SetState\022\033.durable.v1.SetStateReq" +
-      "uest\032\034.durable.v1.SetStateResponse\"+\202\323\344\223" +
-      "\002%\" /v1/objects/{object}/{key}/state:\001*\022" +
-      "h\n\rGetServerInfo\022 .durable.v1.GetServerI" +
-      "nfoRequest\032!.durable.v1.GetServerInfoRes" +
-      "ponse\"\022\202\323\344\223\002\014\022\n/v1/server\022`\n\nGetCluster\022" +
-      "\035.durable.v1.GetClusterRequest\032\036.durable" +
-      ".v1.GetClusterResponse\"\023\202\323\344\223\002\r\022\013/v1/clus" +
-      "terBI\n\016dev.durable.v1B\014ControlProtoP\001Z\'d" +
-      "urable.dev/gen/go/durable/v1;durablev1b\006" +
-      "proto3"
+      "payload.proto\032\027durable/v1/worker.proto\032\034" +
+      "google/api/annotations.proto\032\037google/api" +
+      "/field_behavior.proto\032\036google/protobuf/d" +
+      "uration.proto\032\037google/protobuf/timestamp" +
+      ".proto\"\313\003\n\rInvokeRequest\022\025\n\007handler\030\001 \001(" +
+      "\tB\004\342A\001\002\022\"\n\005input\030\002 \001(\0132\023.durable.v1.Payl" +
+      "oad\022\013\n\003key\030\003 \001(\t\022\027\n\017idempotency_key\030\004 \001(" +
+      "\t\022\022\n\nrequest_id\030\005 \001(\t\022/\n\014wait_timeout\030\006 " +
+      "\001(\0132\031.google.protobuf.Duration\022(\n\005delay\030" +
+      "\007 \001(\0132\031.google.protobuf.Duration\022.\n\nstar" +
+      "t_time\030\010 \001(\0132\032.google.protobuf.Timestamp" +
+      "\0227\n\007headers\030\t \003(\0132&.durable.v1.InvokeReq" +
+      "uest.HeadersEntry\022\025\n\rpartition_key\030\n \001(\t" +
+      "\022\017\n\007service\030\013 \001(\t\022\020\n\010priority\030\014 \001(\005\022\027\n\017i" +
+      "nclude_journal\030\r \001(\010\032.\n\014HeadersEntry\022\013\n\003" +
+      "key\030\001 \001(\t\022\r\n\005value\030\002 \001(\t:\0028\001\"\265\001\n\016InvokeR" +
+      "esponse\022\025\n\rinvocation_id\030\001 \001(\t\022*\n\005state\030" +
+      "\002 \001(\0162\033.durable.v1.InvocationState\022$\n\007ou" +
+      "tcome\030\003 \001(\0132\023.durable.v1.Outcome\022\017\n\007crea" +
+      "ted\030\004 \001(\010\022)\n\007journal\030\005 \003(\0132\030.durable.v1." +
+      "JournalEntry\"y\n\020GetResultRequest\022\033\n\rinvo" +
+      "cation_id\030\001 \001(\tB\004\342A\001\002\022/\n\014wait_timeout\030\002 " +
+      "\001(\0132\031.google.protobuf.Duration\022\027\n\017includ" +
+      "e_journal\030\003 \001(\010\"\343\001\n\021GetResultResponse\022\025\n" +
+      "\rinvocation_id\030\001 \001(\t\022*\n\005state\030\002 \001(\0162\033.du" +
+      "rable.v1.InvocationState\022$\n\007outcome\030\003 \001(" +
+      "\0132\023.durable.v1.Outcome\022)\n\014last_failure\030\004" +
+      " \001(\0132\023.durable.v1.Failure\022)\n\007journal\030\005 \003" +
+      "(\0132\030.durable.v1.JournalEntry\022\017\n\007handler\030" +
+      "\006 \001(\t\"L\n\024GetInvocationRequest\022\033\n\rinvocat" +
+      "ion_id\030\001 \001(\tB\004\342A\001\002\022\027\n\017include_journal\030\002 " +
+      "\001(\010\"_\n\025GetInvocationResponse\022*\n\ninvocati" +
+      "on\030\001 \001(\0132\026.durable.v1.Invocation\022\032\n\022miss" +
+      "ing_partitions\030\002 \003(\005\"N\n\026WatchInvocationR" +
+      "equest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022\027\n\017i" +
+      "nclude_journal\030\002 \001(\010\"E\n\027WatchInvocationR" +
+      "esponse\022*\n\ninvocation\030\001 \001(\0132\026.durable.v1" +
+      ".Invocation\"\360\002\n\014QueryRequest\022+\n\006states\030\001" +
+      " \003(\0162\033.durable.v1.InvocationState\022\017\n\007han" +
+      "dler\030\002 \001(\t\022\013\n\003key\030\003 \001(\t\0223\n\017create_time_m" +
+      "in\030\004 \001(\0132\032.google.protobuf.Timestamp\0223\n\017" +
+      "create_time_max\030\005 \001(\0132\032.google.protobuf." +
+      "Timestamp\022\024\n\014failure_text\030\006 \001(\t\022\021\n\tpage_" +
+      "size\030\007 \001(\005\022\022\n\npage_token\030\010 \001(\t\022\017\n\007servic" +
+      "e\030\t \001(\t\022\024\n\014oldest_first\030\n \001(\010\022\034\n\024parent_" +
+      "invocation_id\030\013 \001(\t\022\020\n\010order_by\030\014 \001(\t\022\027\n" +
+      "\017pinned_build_id\030\r \001(\t\"q\n\rQueryResponse\022" +
+      "+\n\013invocations\030\001 \003(\0132\026.durable.v1.Invoca" +
+      "tion\022\027\n\017next_page_token\030\002 \001(\t\022\032\n\022missing" +
+      "_partitions\030\003 \003(\005\"\021\n\017GetStatsRequest\"X\n\n" +
+      "StateCount\022\017\n\007handler\030\001 \001(\t\022*\n\005state\030\002 \001" +
+      "(\0162\033.durable.v1.InvocationState\022\r\n\005count" +
+      "\030\003 \001(\003\"\201\001\n\020GetStatsResponse\022&\n\006counts\030\001 " +
+      "\003(\0132\026.durable.v1.StateCount\022\023\n\013total_cou" +
+      "nt\030\002 \001(\003\022\024\n\014worker_count\030\003 \001(\005\022\032\n\022missin" +
+      "g_partitions\030\004 \003(\005\"<\n\023ListHandlersReques" +
+      "t\022\021\n\tpage_size\030\001 \001(\005\022\022\n\npage_token\030\002 \001(\t" +
+      "\"v\n\024ListHandlersResponse\022)\n\010handlers\030\001 \003" +
+      "(\0132\027.durable.v1.HandlerInfo\022\027\n\017next_page" +
+      "_token\030\002 \001(\t\022\032\n\022missing_partitions\030\003 \003(\005" +
+      "\"\024\n\022ListWorkersRequest\"\322\001\n\nWorkerInfo\022\021\n" +
+      "\tworker_id\030\001 \001(\t\022\020\n\010identity\030\002 \001(\t\022\020\n\010bu" +
+      "ild_id\030\003 \001(\t\022\020\n\010handlers\030\004 \003(\t\022\022\n\nslot_c" +
+      "ount\030\005 \001(\005\022\025\n\rrunning_count\030\006 \001(\005\0220\n\014con" +
+      "nect_time\030\007 \001(\0132\032.google.protobuf.Timest" +
+      "amp\022\020\n\010draining\030\010 \001(\010\022\014\n\004node\030\t \001(\t\">\n\023L" +
+      "istWorkersResponse\022\'\n\007workers\030\001 \003(\0132\026.du" +
+      "rable.v1.WorkerInfo\"\222\001\n\014PauseRequest\022\033\n\r" +
+      "invocation_id\030\001 \001(\tB\004\342A\001\002\022\022\n\nrequest_id\030" +
+      "\002 \001(\t\022\016\n\006reason\030\003 \001(\t\022\020\n\010identity\030\004 \001(\t\022" +
+      "/\n\014wait_timeout\030\005 \001(\0132\031.google.protobuf." +
+      "Duration\";\n\rPauseResponse\022*\n\005state\030\001 \001(\016" +
+      "2\033.durable.v1.InvocationState\"b\n\rResumeR" +
+      "equest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022\022\n\nr" +
+      "equest_id\030\002 \001(\t\022\016\n\006reason\030\003 \001(\t\022\020\n\010ident" +
+      "ity\030\004 \001(\t\"<\n\016ResumeResponse\022*\n\005state\030\001 \001" +
+      "(\0162\033.durable.v1.InvocationState\"q\n\rCance" +
+      "lRequest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022\022\n" +
+      "\nrequest_id\030\002 \001(\t\022\016\n\006reason\030\003 \001(\t\022\020\n\010ide" +
+      "ntity\030\004 \001(\t\022\r\n\005force\030\005 \001(\010\"<\n\016CancelResp" +
+      "onse\022*\n\005state\030\001 \001(\0162\033.durable.v1.Invocat" +
+      "ionState\"\264\002\n\016RestartRequest\022\033\n\rinvocatio" +
+      "n_id\030\001 \001(\tB\004\342A\001\002\022\022\n\nrequest_id\030\002 \001(\t\022\022\n\n" +
+      "from_index\030\003 \001(\005\022\"\n\005input\030\004 \001(\0132\023.durabl" +
+      "e.v1.Payload\022\016\n\006reason\030\005 \001(\t\022\020\n\010identity" +
+      "\030\006 \001(\t\022:\n\010outcomes\030\007 \003(\0132(.durable.v1.Re" +
+      "startRequest.OutcomesEntry\022\025\n\rwhile_runn" +
+      "ing\030\010 \001(\010\032D\n\rOutcomesEntry\022\013\n\003key\030\001 \001(\005\022" +
+      "\"\n\005value\030\002 \001(\0132\023.durable.v1.Outcome:\0028\001\"" +
+      "(\n\017RestartResponse\022\025\n\rinvocation_id\030\001 \001(" +
+      "\t\"s\n\014RepinRequest\022\033\n\rinvocation_id\030\001 \001(\t" +
+      "B\004\342A\001\002\022\020\n\010build_id\030\002 \001(\t\022\022\n\nrequest_id\030\003" +
+      " \001(\t\022\016\n\006reason\030\004 \001(\t\022\020\n\010identity\030\005 \001(\t\";" +
+      "\n\rRepinResponse\022*\n\005state\030\001 \001(\0162\033.durable" +
+      ".v1.InvocationState\"6\n\027ExportInvocationR" +
+      "equest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\"\261\001\n\030" +
+      "ExportInvocationResponse\022*\n\ninvocation\030\001" +
+      " \001(\0132\026.durable.v1.Invocation\022 \n\005start\030\002 " +
+      "\001(\0132\021.durable.v1.Start\022\026\n\016server_version" +
+      "\030\003 \001(\t\022/\n\013export_time\030\004 \001(\0132\032.google.pro" +
+      "tobuf.Timestamp\"\030\n\026ListDeploymentsReques" +
+      "t\"\336\001\n\nDeployment\022\020\n\010build_id\030\001 \001(\t\022\020\n\010ha" +
+      "ndlers\030\002 \003(\t\022/\n\013create_time\030\003 \001(\0132\032.goog" +
+      "le.protobuf.Timestamp\022\024\n\014worker_count\030\004 " +
+      "\001(\005\022\020\n\010draining\030\005 \001(\010\022\024\n\014pinned_count\030\006 " +
+      "\001(\003\022\025\n\rwaiting_count\030\007 \001(\003\022\025\n\rrunning_co" +
+      "unt\030\010 \001(\003\022\017\n\007drained\030\t \001(\010\"\313\001\n\005Route\022\017\n\007" +
+      "handler\030\001 \001(\t\022\020\n\010build_id\030\002 \001(\t\022\030\n\020rampi" +
+      "ng_build_id\030\003 \001(\t\022\027\n\017ramping_percent\030\004 \001" +
+      "(\005\022\031\n\021previous_build_id\030\005 \001(\t\022/\n\013update_" +
+      "time\030\006 \001(\0132\032.google.protobuf.Timestamp\022\020" +
+      "\n\010identity\030\007 \001(\t\022\016\n\006reason\030\010 \001(\t\"\205\001\n\027Lis" +
+      "tDeploymentsResponse\022+\n\013deployments\030\001 \003(" +
+      "\0132\026.durable.v1.Deployment\022!\n\006routes\030\002 \003(" +
+      "\0132\021.durable.v1.Route\022\032\n\022missing_partitio" +
+      "ns\030\003 \003(\005\"\231\001\n\023PromoteBuildRequest\022\026\n\010buil" +
+      "d_id\030\001 \001(\tB\004\342A\001\002\022\017\n\007percent\030\002 \001(\005\022\020\n\010han" +
+      "dlers\030\003 \003(\t\022\021\n\tautomatic\030\004 \001(\010\022\022\n\nreques" +
+      "t_id\030\005 \001(\t\022\016\n\006reason\030\006 \001(\t\022\020\n\010identity\030\007" +
+      " \001(\t\"9\n\024PromoteBuildResponse\022!\n\006routes\030\001" +
+      " \003(\0132\021.durable.v1.Route\"v\n\024RollBackBuild" +
+      "Request\022\026\n\010build_id\030\001 \001(\tB\004\342A\001\002\022\020\n\010handl" +
+      "ers\030\002 \003(\t\022\022\n\nrequest_id\030\003 \001(\t\022\016\n\006reason\030" +
+      "\004 \001(\t\022\020\n\010identity\030\005 \001(\t\":\n\025RollBackBuild" +
+      "Response\022!\n\006routes\030\001 \003(\0132\021.durable.v1.Ro" +
+      "ute\"[\n\021DrainBuildRequest\022\026\n\010build_id\030\001 \001" +
+      "(\tB\004\342A\001\002\022\014\n\004undo\030\002 \001(\010\022\016\n\006reason\030\003 \001(\t\022\020" +
+      "\n\010identity\030\004 \001(\t\"\024\n\022DrainBuildResponse\"%" +
+      "\n\022ListPatchesRequest\022\017\n\007handler\030\001 \001(\t\"\317\001" +
+      "\n\005Patch\022\017\n\007handler\030\001 \001(\t\022\014\n\004name\030\002 \001(\t\022\021" +
+      "\n\tbuild_ids\030\003 \003(\t\022\025\n\rapplied_count\030\004 \001(\003" +
+      "\022\027\n\017unapplied_count\030\005 \001(\003\022 \n\030unapplied_i" +
+      "nvocation_ids\030\006 \003(\t\022.\n\nfirst_time\030\007 \001(\0132" +
+      "\032.google.protobuf.Timestamp\022\022\n\ndeprecate" +
+      "d\030\010 \001(\010\"U\n\023ListPatchesResponse\022\"\n\007patche" +
+      "s\030\001 \003(\0132\021.durable.v1.Patch\022\032\n\022missing_pa" +
+      "rtitions\030\002 \003(\005\"z\n\rSignalRequest\022\033\n\rinvoc" +
+      "ation_id\030\001 \001(\tB\004\342A\001\002\022\022\n\004name\030\002 \001(\tB\004\342A\001\002" +
+      "\022$\n\007outcome\030\003 \001(\0132\023.durable.v1.Outcome\022\022" +
+      "\n\nrequest_id\030\004 \001(\t\"\020\n\016SignalResponse\"+\n\014" +
+      "PurgeRequest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001" +
+      "\002\"\017\n\rPurgeResponse\"\211\001\n\027ResolveAwakeableR" +
+      "equest\022\032\n\014awakeable_id\030\001 \001(\tB\004\342A\001\002\022*\n\007ou" +
+      "tcome\030\002 \001(\0132\023.durable.v1.OutcomeB\004\342A\001\002\022\022" +
+      "\n\nrequest_id\030\003 \001(\t\022\022\n\nwebhook_id\030\004 \001(\t\"C" +
+      "\n\030ResolveAwakeableResponse\022\025\n\rinvocation" +
+      "_id\030\001 \001(\t\022\020\n\010repeated\030\002 \001(\010\"\267\001\n\024CreateWe" +
+      "bhookRequest\022\032\n\014awakeable_id\030\001 \001(\tB\004\342A\001\002" +
+      "\022-\n\nexpires_in\030\002 \001(\0132\031.google.protobuf.D" +
+      "uration\022/\n\013expire_time\030\003 \001(\0132\032.google.pr" +
+      "otobuf.Timestamp\022\016\n\006scheme\030\004 \001(\t\022\023\n\013secr" +
+      "et_name\030\005 \001(\t\"i\n\025CreateWebhookResponse\022\013" +
+      "\n\003url\030\001 \001(\t\022/\n\013expire_time\030\002 \001(\0132\032.googl" +
+      "e.protobuf.Timestamp\022\022\n\nwebhook_id\030\003 \001(\t" +
+      "\"=\n\024RevokeWebhookRequest\022\017\n\007webhook\030\001 \001(" +
+      "\t\022\024\n\014awakeable_id\030\002 \001(\t\"V\n\025RevokeWebhook" +
+      "Response\022\024\n\014awakeable_id\030\001 \001(\t\022\025\n\rinvoca" +
+      "tion_id\030\002 \001(\t\022\020\n\010resolved\030\003 \001(\010\"E\n\017GetSt" +
+      "ateRequest\022\016\n\006object\030\001 \001(\t\022\013\n\003key\030\002 \001(\t\022" +
+      "\025\n\rinvocation_id\030\003 \001(\t\"\215\001\n\020GetStateRespo" +
+      "nse\0226\n\005state\030\001 \003(\0132\'.durable.v1.GetState" +
+      "Response.StateEntry\032A\n\nStateEntry\022\013\n\003key" +
+      "\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.durable.v1.Paylo" +
+      "ad:\0028\001\"\362\001\n\017SetStateRequest\022\024\n\006object\030\001 \001" +
+      "(\tB\004\342A\001\002\022\021\n\003key\030\002 \001(\tB\004\342A\001\002\0225\n\005state\030\003 \003" +
+      "(\0132&.durable.v1.SetStateRequest.StateEnt" +
+      "ry\022\025\n\rcleared_names\030\004 \003(\t\022\021\n\tclear_all\030\005" +
+      " \001(\010\022\022\n\nrequest_id\030\006 \001(\t\032A\n\nStateEntry\022\013" +
+      "\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.durable.v1." +
+      "Payload:\0028\001\"\022\n\020SetStateResponse\"\026\n\024GetSe" +
+      "rverInfoRequest\"\352\002\n\025GetServerInfoRespons" +
+      "e\022\017\n\007version\030\001 \001(\t\022\034\n\024protocol_version_m" +
+      "in\030\002 \001(\005\022\034\n\024protocol_version_max\030\003 \001(\005\022=" +
+      "\n\006limits\030\004 \003(\0132-.durable.v1.GetServerInf" +
+      "oResponse.LimitsEntry\022\r\n\005epoch\030\005 \001(\003\022.\n\n" +
+      "start_time\030\006 \001(\0132\032.google.protobuf.Times" +
+      "tamp\022\024\n\014append_count\030\007 \001(\003\022(\n\004time\030\010 \001(\013" +
+      "2\032.google.protobuf.Timestamp\022\027\n\017partitio" +
+      "n_count\030\t \001(\005\032-\n\013LimitsEntry\022\013\n\003key\030\001 \001(" +
+      "\t\022\r\n\005value\030\002 \001(\003:\0028\001\"\023\n\021GetClusterReques" +
+      "t\"\275\001\n\013ClusterNode\022\014\n\004name\030\001 \001(\t\022\017\n\007addre" +
+      "ss\030\002 \001(\t\022\017\n\007version\030\003 \001(\t\022\020\n\010draining\030\004 " +
+      "\001(\010\022\026\n\016led_partitions\030\005 \003(\005\022\026\n\016followed_" +
+      "count\030\006 \001(\005\022\024\n\014format_level\030\007 \001(\005\022\024\n\014htt" +
+      "p_address\030\010 \001(\t\022\020\n\010stopping\030\t \001(\010\"e\n\020Dra" +
+      "inNodeRequest\022\022\n\004node\030\001 \001(\tB\004\342A\001\002\022\014\n\004und" +
+      "o\030\002 \001(\010\022/\n\014wait_timeout\030\003 \001(\0132\031.google.p" +
+      "rotobuf.Duration\":\n\021DrainNodeResponse\022%\n" +
+      "\004node\030\001 \001(\0132\027.durable.v1.ClusterNode\">\n\017" +
+      "ClusterFollower\022\014\n\004node\030\001 \001(\t\022\020\n\010positio" +
+      "n\030\002 \001(\003\022\013\n\003lag\030\003 \001(\003\"\232\001\n\020ClusterPartitio" +
+      "n\022\021\n\tpartition\030\001 \001(\005\022\022\n\nhas_leader\030\002 \001(\010" +
+      "\022\016\n\006leader\030\003 \001(\t\022\r\n\005epoch\030\004 \001(\003\022\020\n\010posit" +
+      "ion\030\005 \001(\003\022.\n\tfollowers\030\006 \003(\0132\033.durable.v" +
+      "1.ClusterFollower\"\306\001\n\022GetClusterResponse" +
+      "\022\021\n\tsystem_id\030\001 \001(\t\022\024\n\014format_level\030\002 \001(" +
+      "\005\022\025\n\rstandby_count\030\003 \001(\005\022\026\n\016answering_no" +
+      "de\030\004 \001(\t\022&\n\005nodes\030\005 \003(\0132\027.durable.v1.Clu" +
+      "sterNode\0220\n\npartitions\030\006 \003(\0132\034.durable.v" +
+      "1.ClusterPartition2\273\032\n\016DurableControl\022i\n" +
+      "\006Invoke\022\031.durable.v1.InvokeRequest\032\032.dur" +
+      "able.v1.InvokeResponse\"(\202\323\344\223\002\"\"\035/v1/hand" +
+      "lers/{handler}:invoke:\001*\022x\n\tGetResult\022\034." +
+      "durable.v1.GetResultRequest\032\035.durable.v1" +
+      ".GetResultResponse\".\202\323\344\223\002(\022&/v1/invocati" +
+      "ons/{invocation_id}/result\022}\n\rGetInvocat" +
+      "ion\022 .durable.v1.GetInvocationRequest\032!." +
+      "durable.v1.GetInvocationResponse\"\'\202\323\344\223\002!" +
+      "\022\037/v1/invocations/{invocation_id}\022\\\n\017Wat" +
+      "chInvocation\022\".durable.v1.WatchInvocatio" +
+      "nRequest\032#.durable.v1.WatchInvocationRes" +
+      "ponse0\001\022U\n\005Query\022\030.durable.v1.QueryReque" +
+      "st\032\031.durable.v1.QueryResponse\"\027\202\323\344\223\002\021\022\017/" +
+      "v1/invocations\022X\n\010GetStats\022\033.durable.v1." +
+      "GetStatsRequest\032\034.durable.v1.GetStatsRes" +
+      "ponse\"\021\202\323\344\223\002\013\022\t/v1/stats\022g\n\014ListHandlers" +
+      "\022\037.durable.v1.ListHandlersRequest\032 .dura" +
+      "ble.v1.ListHandlersResponse\"\024\202\323\344\223\002\016\022\014/v1" +
+      "/handlers\022c\n\013ListWorkers\022\036.durable.v1.Li" +
+      "stWorkersRequest\032\037.durable.v1.ListWorker" +
+      "sResponse\"\023\202\323\344\223\002\r\022\013/v1/workers\022s\n\017ListDe" +
+      "ployments\022\".durable.v1.ListDeploymentsRe" +
+      "quest\032#.durable.v1.ListDeploymentsRespon" +
+      "se\"\027\202\323\344\223\002\021\022\017/v1/deployments\022\200\001\n\014PromoteB" +
+      "uild\022\037.durable.v1.PromoteBuildRequest\032 ." +
+      "durable.v1.PromoteBuildResponse\"-\202\323\344\223\002\'\"" +
+      "\"/v1/deployments/{build_id}:promote:\001*\022\204" +
+      "\001\n\rRollBackBuild\022 .durable.v1.RollBackBu" +
+      "ildRequest\032!.durable.v1.RollBackBuildRes" +
+      "ponse\".\202\323\344\223\002(\"#/v1/deployments/{build_id" +
+      "}:rollback:\001*\022x\n\nDrainBuild\022\035.durable.v1" +
+      ".DrainBuildRequest\032\036.durable.v1.DrainBui" +
+      "ldResponse\"+\202\323\344\223\002%\" /v1/deployments/{bui" +
+      "ld_id}:drain:\001*\022c\n\013ListPatches\022\036.durable" +
+      ".v1.ListPatchesRequest\032\037.durable.v1.List" +
+      "PatchesResponse\"\023\202\323\344\223\002\r\022\013/v1/patches\022n\n\005" +
+      "Pause\022\030.durable.v1.PauseRequest\032\031.durabl" +
+      "e.v1.PauseResponse\"0\202\323\344\223\002*\"%/v1/invocati" +
+      "ons/{invocation_id}:pause:\001*\022r\n\006Resume\022\031" +
+      ".durable.v1.ResumeRequest\032\032.durable.v1.R" +
+      "esumeResponse\"1\202\323\344\223\002+\"&/v1/invocations/{" +
+      "invocation_id}:resume:\001*\022r\n\006Cancel\022\031.dur" +
+      "able.v1.CancelRequest\032\032.durable.v1.Cance" +
+      "lResponse\"1\202\323\344\223\002+\"&/v1/invocations/{invo" +
+      "cation_id}:cancel:\001*\022v\n\007Restart\022\032.durabl" +
+      "e.v1.RestartRequest\032\033.durable.v1.Restart" +
+      "Response\"2\202\323\344\223\002,\"\'/v1/invocations/{invoc" +
+      "ation_id}:restart:\001*\022n\n\005Repin\022\030.durable." +
+      "v1.RepinRequest\032\031.durable.v1.RepinRespon" +
+      "se\"0\202\323\344\223\002*\"%/v1/invocations/{invocation_" +
+      "id}:repin:\001*\022\215\001\n\020ExportInvocation\022#.dura" +
+      "ble.v1.ExportInvocationRequest\032$.durable" +
+      ".v1.ExportInvocationResponse\".\202\323\344\223\002(\022&/v" +
+      "1/invocations/{invocation_id}/export\022r\n\006" +
+      "Signal\022\031.durable.v1.SignalRequest\032\032.dura" +
+      "ble.v1.SignalResponse\"1\202\323\344\223\002+\"&/v1/invoc" +
+      "ations/{invocation_id}:signal:\001*\022e\n\005Purg" +
+      "e\022\030.durable.v1.PurgeRequest\032\031.durable.v1" +
+      ".PurgeResponse\"\'\202\323\344\223\002!*\037/v1/invocations/" +
+      "{invocation_id}\022\217\001\n\020ResolveAwakeable\022#.d" +
+      "urable.v1.ResolveAwakeableRequest\032$.dura" +
+      "ble.v1.ResolveAwakeableResponse\"0\202\323\344\223\002*\"" +
+      "%/v1/awakeables/{awakeable_id}:resolve:\001" +
+      "*\022\206\001\n\rCreateWebhook\022 .durable.v1.CreateW" +
+      "ebhookRequest\032!.durable.v1.CreateWebhook" +
+      "Response\"0\202\323\344\223\002*\"%/v1/awakeables/{awakea" +
+      "ble_id}:webhook:\001*\022t\n\rRevokeWebhook\022 .du" +
+      "rable.v1.RevokeWebhookRequest\032!.durable." +
+      "v1.RevokeWebhookResponse\"\036\202\323\344\223\002\030\"\023/v1/we" +
+      "bhooks:revoke:\001*\022\230\001\n\010GetState\022\033.durable." +
+      "v1.GetStateRequest\032\034.durable.v1.GetState" +
+      "Response\"Q\202\323\344\223\002K\022 /v1/objects/{object}/{" +
+      "key}/stateZ\'\022%/v1/invocations/{invocatio" +
+      "n_id}/state\022r\n\010SetState\022\033.durable.v1.Set" +
+      "StateRequest\032\034.durable.v1.SetStateRespon" +
+      "se\"+\202\323\344\223\002%\" /v1/objects/{object}/{key}/s" +
+      "tate:\001*\022h\n\rGetServerInfo\022 .durable.v1.Ge" +
+      "tServerInfoRequest\032!.durable.v1.GetServe" +
+      "rInfoResponse\"\022\202\323\344\223\002\014\022\n/v1/server\022`\n\nGet" +
+      "Cluster\022\035.durable.v1.GetClusterRequest\032\036" +
+      ".durable.v1.GetClusterResponse\"\023\202\323\344\223\002\r\022\013" +
+      "/v1/cluster\022s\n\tDrainNode\022\034.durable.v1.Dr" +
+      "ainNodeRequest\032\035.durable.v1.DrainNodeRes" +
+      "ponse\")\202\323\344\223\002#\"\036/v1/cluster/nodes/{node}:" +
+      "drain:\001*BI\n\016dev.durable.v1B\014ControlProto" +
+      "P\001Z\'durable.dev/gen/go/durable/v1;durabl" +
+      "ev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
         new com.google.protobuf.Descriptors.FileDescriptor[] {
           dev.durable.v1.InvocationProto.getDescriptor(),
           dev.durable.v1.PayloadProto.getDescriptor(),
+          dev.durable.v1.WorkerProto.getDescriptor(),
           com.google.api.AnnotationsProto.getDescriptor(),
           com.google.api.FieldBehaviorProto.getDescriptor(),
           com.google.protobuf.DurationProto.getDescriptor(),
@@ -549,7 +750,7 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_QueryRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_QueryRequest_descriptor,
-        new java.lang.String[] { "States", "Handler", "Key", "CreateTimeMin", "CreateTimeMax", "FailureText", "PageSize", "PageToken", "Service", "OldestFirst", "ParentInvocationId", "OrderBy", });
+        new java.lang.String[] { "States", "Handler", "Key", "CreateTimeMin", "CreateTimeMax", "FailureText", "PageSize", "PageToken", "Service", "OldestFirst", "ParentInvocationId", "OrderBy", "PinnedBuildId", });
     internal_static_durable_v1_QueryResponse_descriptor =
       getDescriptor().getMessageType(9);
     internal_static_durable_v1_QueryResponse_fieldAccessorTable = new
@@ -597,7 +798,7 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_WorkerInfo_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_WorkerInfo_descriptor,
-        new java.lang.String[] { "WorkerId", "Identity", "BuildId", "Handlers", "SlotCount", "RunningCount", "ConnectTime", "Draining", });
+        new java.lang.String[] { "WorkerId", "Identity", "BuildId", "Handlers", "SlotCount", "RunningCount", "ConnectTime", "Draining", "Node", });
     internal_static_durable_v1_ListWorkersResponse_descriptor =
       getDescriptor().getMessageType(17);
     internal_static_durable_v1_ListWorkersResponse_fieldAccessorTable = new
@@ -645,69 +846,189 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_RestartRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_RestartRequest_descriptor,
-        new java.lang.String[] { "InvocationId", "RequestId", "FromIndex", "Input", "Reason", "Identity", });
+        new java.lang.String[] { "InvocationId", "RequestId", "FromIndex", "Input", "Reason", "Identity", "Outcomes", "WhileRunning", });
+    internal_static_durable_v1_RestartRequest_OutcomesEntry_descriptor =
+      internal_static_durable_v1_RestartRequest_descriptor.getNestedType(0);
+    internal_static_durable_v1_RestartRequest_OutcomesEntry_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_RestartRequest_OutcomesEntry_descriptor,
+        new java.lang.String[] { "Key", "Value", });
     internal_static_durable_v1_RestartResponse_descriptor =
       getDescriptor().getMessageType(25);
     internal_static_durable_v1_RestartResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_RestartResponse_descriptor,
         new java.lang.String[] { "InvocationId", });
-    internal_static_durable_v1_SignalRequest_descriptor =
+    internal_static_durable_v1_RepinRequest_descriptor =
       getDescriptor().getMessageType(26);
+    internal_static_durable_v1_RepinRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_RepinRequest_descriptor,
+        new java.lang.String[] { "InvocationId", "BuildId", "RequestId", "Reason", "Identity", });
+    internal_static_durable_v1_RepinResponse_descriptor =
+      getDescriptor().getMessageType(27);
+    internal_static_durable_v1_RepinResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_RepinResponse_descriptor,
+        new java.lang.String[] { "State", });
+    internal_static_durable_v1_ExportInvocationRequest_descriptor =
+      getDescriptor().getMessageType(28);
+    internal_static_durable_v1_ExportInvocationRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_ExportInvocationRequest_descriptor,
+        new java.lang.String[] { "InvocationId", });
+    internal_static_durable_v1_ExportInvocationResponse_descriptor =
+      getDescriptor().getMessageType(29);
+    internal_static_durable_v1_ExportInvocationResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_ExportInvocationResponse_descriptor,
+        new java.lang.String[] { "Invocation", "Start", "ServerVersion", "ExportTime", });
+    internal_static_durable_v1_ListDeploymentsRequest_descriptor =
+      getDescriptor().getMessageType(30);
+    internal_static_durable_v1_ListDeploymentsRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_ListDeploymentsRequest_descriptor,
+        new java.lang.String[] { });
+    internal_static_durable_v1_Deployment_descriptor =
+      getDescriptor().getMessageType(31);
+    internal_static_durable_v1_Deployment_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_Deployment_descriptor,
+        new java.lang.String[] { "BuildId", "Handlers", "CreateTime", "WorkerCount", "Draining", "PinnedCount", "WaitingCount", "RunningCount", "Drained", });
+    internal_static_durable_v1_Route_descriptor =
+      getDescriptor().getMessageType(32);
+    internal_static_durable_v1_Route_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_Route_descriptor,
+        new java.lang.String[] { "Handler", "BuildId", "RampingBuildId", "RampingPercent", "PreviousBuildId", "UpdateTime", "Identity", "Reason", });
+    internal_static_durable_v1_ListDeploymentsResponse_descriptor =
+      getDescriptor().getMessageType(33);
+    internal_static_durable_v1_ListDeploymentsResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_ListDeploymentsResponse_descriptor,
+        new java.lang.String[] { "Deployments", "Routes", "MissingPartitions", });
+    internal_static_durable_v1_PromoteBuildRequest_descriptor =
+      getDescriptor().getMessageType(34);
+    internal_static_durable_v1_PromoteBuildRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_PromoteBuildRequest_descriptor,
+        new java.lang.String[] { "BuildId", "Percent", "Handlers", "Automatic", "RequestId", "Reason", "Identity", });
+    internal_static_durable_v1_PromoteBuildResponse_descriptor =
+      getDescriptor().getMessageType(35);
+    internal_static_durable_v1_PromoteBuildResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_PromoteBuildResponse_descriptor,
+        new java.lang.String[] { "Routes", });
+    internal_static_durable_v1_RollBackBuildRequest_descriptor =
+      getDescriptor().getMessageType(36);
+    internal_static_durable_v1_RollBackBuildRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_RollBackBuildRequest_descriptor,
+        new java.lang.String[] { "BuildId", "Handlers", "RequestId", "Reason", "Identity", });
+    internal_static_durable_v1_RollBackBuildResponse_descriptor =
+      getDescriptor().getMessageType(37);
+    internal_static_durable_v1_RollBackBuildResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_RollBackBuildResponse_descriptor,
+        new java.lang.String[] { "Routes", });
+    internal_static_durable_v1_DrainBuildRequest_descriptor =
+      getDescriptor().getMessageType(38);
+    internal_static_durable_v1_DrainBuildRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_DrainBuildRequest_descriptor,
+        new java.lang.String[] { "BuildId", "Undo", "Reason", "Identity", });
+    internal_static_durable_v1_DrainBuildResponse_descriptor =
+      getDescriptor().getMessageType(39);
+    internal_static_durable_v1_DrainBuildResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_DrainBuildResponse_descriptor,
+        new java.lang.String[] { });
+    internal_static_durable_v1_ListPatchesRequest_descriptor =
+      getDescriptor().getMessageType(40);
+    internal_static_durable_v1_ListPatchesRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_ListPatchesRequest_descriptor,
+        new java.lang.String[] { "Handler", });
+    internal_static_durable_v1_Patch_descriptor =
+      getDescriptor().getMessageType(41);
+    internal_static_durable_v1_Patch_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_Patch_descriptor,
+        new java.lang.String[] { "Handler", "Name", "BuildIds", "AppliedCount", "UnappliedCount", "UnappliedInvocationIds", "FirstTime", "Deprecated", });
+    internal_static_durable_v1_ListPatchesResponse_descriptor =
+      getDescriptor().getMessageType(42);
+    internal_static_durable_v1_ListPatchesResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_ListPatchesResponse_descriptor,
+        new java.lang.String[] { "Patches", "MissingPartitions", });
+    internal_static_durable_v1_SignalRequest_descriptor =
+      getDescriptor().getMessageType(43);
     internal_static_durable_v1_SignalRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_SignalRequest_descriptor,
         new java.lang.String[] { "InvocationId", "Name", "Outcome", "RequestId", });
     internal_static_durable_v1_SignalResponse_descriptor =
-      getDescriptor().getMessageType(27);
+      getDescriptor().getMessageType(44);
     internal_static_durable_v1_SignalResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_SignalResponse_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_PurgeRequest_descriptor =
-      getDescriptor().getMessageType(28);
+      getDescriptor().getMessageType(45);
     internal_static_durable_v1_PurgeRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_PurgeRequest_descriptor,
         new java.lang.String[] { "InvocationId", });
     internal_static_durable_v1_PurgeResponse_descriptor =
-      getDescriptor().getMessageType(29);
+      getDescriptor().getMessageType(46);
     internal_static_durable_v1_PurgeResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_PurgeResponse_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_ResolveAwakeableRequest_descriptor =
-      getDescriptor().getMessageType(30);
+      getDescriptor().getMessageType(47);
     internal_static_durable_v1_ResolveAwakeableRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_ResolveAwakeableRequest_descriptor,
-        new java.lang.String[] { "AwakeableId", "Outcome", "RequestId", });
+        new java.lang.String[] { "AwakeableId", "Outcome", "RequestId", "WebhookId", });
     internal_static_durable_v1_ResolveAwakeableResponse_descriptor =
-      getDescriptor().getMessageType(31);
+      getDescriptor().getMessageType(48);
     internal_static_durable_v1_ResolveAwakeableResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_ResolveAwakeableResponse_descriptor,
         new java.lang.String[] { "InvocationId", "Repeated", });
     internal_static_durable_v1_CreateWebhookRequest_descriptor =
-      getDescriptor().getMessageType(32);
+      getDescriptor().getMessageType(49);
     internal_static_durable_v1_CreateWebhookRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_CreateWebhookRequest_descriptor,
         new java.lang.String[] { "AwakeableId", "ExpiresIn", "ExpireTime", "Scheme", "SecretName", });
     internal_static_durable_v1_CreateWebhookResponse_descriptor =
-      getDescriptor().getMessageType(33);
+      getDescriptor().getMessageType(50);
     internal_static_durable_v1_CreateWebhookResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_CreateWebhookResponse_descriptor,
-        new java.lang.String[] { "Url", "ExpireTime", });
+        new java.lang.String[] { "Url", "ExpireTime", "WebhookId", });
+    internal_static_durable_v1_RevokeWebhookRequest_descriptor =
+      getDescriptor().getMessageType(51);
+    internal_static_durable_v1_RevokeWebhookRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_RevokeWebhookRequest_descriptor,
+        new java.lang.String[] { "Webhook", "AwakeableId", });
+    internal_static_durable_v1_RevokeWebhookResponse_descriptor =
+      getDescriptor().getMessageType(52);
+    internal_static_durable_v1_RevokeWebhookResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_RevokeWebhookResponse_descriptor,
+        new java.lang.String[] { "AwakeableId", "InvocationId", "Resolved", });
     internal_static_durable_v1_GetStateRequest_descriptor =
-      getDescriptor().getMessageType(34);
+      getDescriptor().getMessageType(53);
     internal_static_durable_v1_GetStateRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetStateRequest_descriptor,
         new java.lang.String[] { "Object", "Key", "InvocationId", });
     internal_static_durable_v1_GetStateResponse_descriptor =
-      getDescriptor().getMessageType(35);
+      getDescriptor().getMessageType(54);
     internal_static_durable_v1_GetStateResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetStateResponse_descriptor,
@@ -719,11 +1040,11 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
         internal_static_durable_v1_GetStateResponse_StateEntry_descriptor,
         new java.lang.String[] { "Key", "Value", });
     internal_static_durable_v1_SetStateRequest_descriptor =
-      getDescriptor().getMessageType(36);
+      getDescriptor().getMessageType(55);
     internal_static_durable_v1_SetStateRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_SetStateRequest_descriptor,
-        new java.lang.String[] { "Object", "Key", "State", "ClearedNames", "ClearAll", });
+        new java.lang.String[] { "Object", "Key", "State", "ClearedNames", "ClearAll", "RequestId", });
     internal_static_durable_v1_SetStateRequest_StateEntry_descriptor =
       internal_static_durable_v1_SetStateRequest_descriptor.getNestedType(0);
     internal_static_durable_v1_SetStateRequest_StateEntry_fieldAccessorTable = new
@@ -731,19 +1052,19 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
         internal_static_durable_v1_SetStateRequest_StateEntry_descriptor,
         new java.lang.String[] { "Key", "Value", });
     internal_static_durable_v1_SetStateResponse_descriptor =
-      getDescriptor().getMessageType(37);
+      getDescriptor().getMessageType(56);
     internal_static_durable_v1_SetStateResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_SetStateResponse_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_GetServerInfoRequest_descriptor =
-      getDescriptor().getMessageType(38);
+      getDescriptor().getMessageType(57);
     internal_static_durable_v1_GetServerInfoRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetServerInfoRequest_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_GetServerInfoResponse_descriptor =
-      getDescriptor().getMessageType(39);
+      getDescriptor().getMessageType(58);
     internal_static_durable_v1_GetServerInfoResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetServerInfoResponse_descriptor,
@@ -755,31 +1076,43 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
         internal_static_durable_v1_GetServerInfoResponse_LimitsEntry_descriptor,
         new java.lang.String[] { "Key", "Value", });
     internal_static_durable_v1_GetClusterRequest_descriptor =
-      getDescriptor().getMessageType(40);
+      getDescriptor().getMessageType(59);
     internal_static_durable_v1_GetClusterRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetClusterRequest_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_ClusterNode_descriptor =
-      getDescriptor().getMessageType(41);
+      getDescriptor().getMessageType(60);
     internal_static_durable_v1_ClusterNode_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_ClusterNode_descriptor,
-        new java.lang.String[] { "Name", "Address", "Version", "Draining", "LedPartitions", "FollowedCount", });
+        new java.lang.String[] { "Name", "Address", "Version", "Draining", "LedPartitions", "FollowedCount", "FormatLevel", "HttpAddress", "Stopping", });
+    internal_static_durable_v1_DrainNodeRequest_descriptor =
+      getDescriptor().getMessageType(61);
+    internal_static_durable_v1_DrainNodeRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_DrainNodeRequest_descriptor,
+        new java.lang.String[] { "Node", "Undo", "WaitTimeout", });
+    internal_static_durable_v1_DrainNodeResponse_descriptor =
+      getDescriptor().getMessageType(62);
+    internal_static_durable_v1_DrainNodeResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_DrainNodeResponse_descriptor,
+        new java.lang.String[] { "Node", });
     internal_static_durable_v1_ClusterFollower_descriptor =
-      getDescriptor().getMessageType(42);
+      getDescriptor().getMessageType(63);
     internal_static_durable_v1_ClusterFollower_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_ClusterFollower_descriptor,
         new java.lang.String[] { "Node", "Position", "Lag", });
     internal_static_durable_v1_ClusterPartition_descriptor =
-      getDescriptor().getMessageType(43);
+      getDescriptor().getMessageType(64);
     internal_static_durable_v1_ClusterPartition_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_ClusterPartition_descriptor,
         new java.lang.String[] { "Partition", "HasLeader", "Leader", "Epoch", "Position", "Followers", });
     internal_static_durable_v1_GetClusterResponse_descriptor =
-      getDescriptor().getMessageType(44);
+      getDescriptor().getMessageType(65);
     internal_static_durable_v1_GetClusterResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetClusterResponse_descriptor,
@@ -787,6 +1120,7 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     descriptor.resolveAllFeaturesImmutable();
     dev.durable.v1.InvocationProto.getDescriptor();
     dev.durable.v1.PayloadProto.getDescriptor();
+    dev.durable.v1.WorkerProto.getDescriptor();
     com.google.api.AnnotationsProto.getDescriptor();
     com.google.api.FieldBehaviorProto.getDescriptor();
     com.google.protobuf.DurationProto.getDescriptor();

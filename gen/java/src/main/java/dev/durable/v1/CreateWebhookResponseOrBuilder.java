@@ -56,4 +56,24 @@ public interface CreateWebhookResponseOrBuilder extends
    * <code>.google.protobuf.Timestamp expire_time = 2;</code>
    */
   com.google.protobuf.TimestampOrBuilder getExpireTimeOrBuilder();
+
+  /**
+   * <pre>
+   * The id of this webhook, for RevokeWebhook. It is no secret.
+   * </pre>
+   *
+   * <code>string webhook_id = 3;</code>
+   * @return The webhookId.
+   */
+  java.lang.String getWebhookId();
+  /**
+   * <pre>
+   * The id of this webhook, for RevokeWebhook. It is no secret.
+   * </pre>
+   *
+   * <code>string webhook_id = 3;</code>
+   * @return The bytes for webhookId.
+   */
+  com.google.protobuf.ByteString
+      getWebhookIdBytes();
 }

@@ -86,6 +86,21 @@ private static final long serialVersionUID = 0L;
     return delay_ == null ? com.google.protobuf.Duration.getDefaultInstance() : delay_;
   }
 
+  public static final int ELSEWHERE_FIELD_NUMBER = 2;
+  private boolean elsewhere_ = false;
+  /**
+   * <pre>
+   * Whether to open it at another address, if the worker has several.
+   * </pre>
+   *
+   * <code>bool elsewhere = 2;</code>
+   * @return The elsewhere.
+   */
+  @java.lang.Override
+  public boolean getElsewhere() {
+    return elsewhere_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -103,6 +118,9 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000001) != 0)) {
       output.writeMessage(1, getDelay());
     }
+    if (elsewhere_ != false) {
+      output.writeBool(2, elsewhere_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -115,6 +133,10 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000001) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(1, getDelay());
+    }
+    if (elsewhere_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(2, elsewhere_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -136,6 +158,8 @@ private static final long serialVersionUID = 0L;
       if (!getDelay()
           .equals(other.getDelay())) return false;
     }
+    if (getElsewhere()
+        != other.getElsewhere()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -151,6 +175,9 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + DELAY_FIELD_NUMBER;
       hash = (53 * hash) + getDelay().hashCode();
     }
+    hash = (37 * hash) + ELSEWHERE_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getElsewhere());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -297,6 +324,7 @@ private static final long serialVersionUID = 0L;
         delayBuilder_.dispose();
         delayBuilder_ = null;
       }
+      elsewhere_ = false;
       return this;
     }
 
@@ -337,6 +365,9 @@ private static final long serialVersionUID = 0L;
             : delayBuilder_.build();
         to_bitField0_ |= 0x00000001;
       }
+      if (((from_bitField0_ & 0x00000002) != 0)) {
+        result.elsewhere_ = elsewhere_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -354,6 +385,9 @@ private static final long serialVersionUID = 0L;
       if (other == dev.durable.v1.Drain.getDefaultInstance()) return this;
       if (other.hasDelay()) {
         mergeDelay(other.getDelay());
+      }
+      if (other.getElsewhere() != false) {
+        setElsewhere(other.getElsewhere());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -388,6 +422,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000001;
               break;
             } // case 10
+            case 16: {
+              elsewhere_ = input.readBool();
+              bitField0_ |= 0x00000002;
+              break;
+            } // case 16
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -560,6 +599,50 @@ private static final long serialVersionUID = 0L;
         delay_ = null;
       }
       return delayBuilder_;
+    }
+
+    private boolean elsewhere_ ;
+    /**
+     * <pre>
+     * Whether to open it at another address, if the worker has several.
+     * </pre>
+     *
+     * <code>bool elsewhere = 2;</code>
+     * @return The elsewhere.
+     */
+    @java.lang.Override
+    public boolean getElsewhere() {
+      return elsewhere_;
+    }
+    /**
+     * <pre>
+     * Whether to open it at another address, if the worker has several.
+     * </pre>
+     *
+     * <code>bool elsewhere = 2;</code>
+     * @param value The elsewhere to set.
+     * @return This builder for chaining.
+     */
+    public Builder setElsewhere(boolean value) {
+
+      elsewhere_ = value;
+      bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Whether to open it at another address, if the worker has several.
+     * </pre>
+     *
+     * <code>bool elsewhere = 2;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearElsewhere() {
+      bitField0_ = (bitField0_ & ~0x00000002);
+      elsewhere_ = false;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.Drain)

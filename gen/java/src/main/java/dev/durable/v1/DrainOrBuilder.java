@@ -36,4 +36,14 @@ public interface DrainOrBuilder extends
    * <code>.google.protobuf.Duration delay = 1;</code>
    */
   com.google.protobuf.DurationOrBuilder getDelayOrBuilder();
+
+  /**
+   * <pre>
+   * Whether to open it at another address, if the worker has several.
+   * </pre>
+   *
+   * <code>bool elsewhere = 2;</code>
+   * @return The elsewhere.
+   */
+  boolean getElsewhere();
 }

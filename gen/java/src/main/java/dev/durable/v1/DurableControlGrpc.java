@@ -263,6 +263,161 @@ public final class DurableControlGrpc {
     return getListWorkersMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<dev.durable.v1.ListDeploymentsRequest,
+      dev.durable.v1.ListDeploymentsResponse> getListDeploymentsMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ListDeployments",
+      requestType = dev.durable.v1.ListDeploymentsRequest.class,
+      responseType = dev.durable.v1.ListDeploymentsResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.durable.v1.ListDeploymentsRequest,
+      dev.durable.v1.ListDeploymentsResponse> getListDeploymentsMethod() {
+    io.grpc.MethodDescriptor<dev.durable.v1.ListDeploymentsRequest, dev.durable.v1.ListDeploymentsResponse> getListDeploymentsMethod;
+    if ((getListDeploymentsMethod = DurableControlGrpc.getListDeploymentsMethod) == null) {
+      synchronized (DurableControlGrpc.class) {
+        if ((getListDeploymentsMethod = DurableControlGrpc.getListDeploymentsMethod) == null) {
+          DurableControlGrpc.getListDeploymentsMethod = getListDeploymentsMethod =
+              io.grpc.MethodDescriptor.<dev.durable.v1.ListDeploymentsRequest, dev.durable.v1.ListDeploymentsResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ListDeployments"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.ListDeploymentsRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.ListDeploymentsResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DurableControlMethodDescriptorSupplier("ListDeployments"))
+              .build();
+        }
+      }
+    }
+    return getListDeploymentsMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<dev.durable.v1.PromoteBuildRequest,
+      dev.durable.v1.PromoteBuildResponse> getPromoteBuildMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "PromoteBuild",
+      requestType = dev.durable.v1.PromoteBuildRequest.class,
+      responseType = dev.durable.v1.PromoteBuildResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.durable.v1.PromoteBuildRequest,
+      dev.durable.v1.PromoteBuildResponse> getPromoteBuildMethod() {
+    io.grpc.MethodDescriptor<dev.durable.v1.PromoteBuildRequest, dev.durable.v1.PromoteBuildResponse> getPromoteBuildMethod;
+    if ((getPromoteBuildMethod = DurableControlGrpc.getPromoteBuildMethod) == null) {
+      synchronized (DurableControlGrpc.class) {
+        if ((getPromoteBuildMethod = DurableControlGrpc.getPromoteBuildMethod) == null) {
+          DurableControlGrpc.getPromoteBuildMethod = getPromoteBuildMethod =
+              io.grpc.MethodDescriptor.<dev.durable.v1.PromoteBuildRequest, dev.durable.v1.PromoteBuildResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "PromoteBuild"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.PromoteBuildRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.PromoteBuildResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DurableControlMethodDescriptorSupplier("PromoteBuild"))
+              .build();
+        }
+      }
+    }
+    return getPromoteBuildMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<dev.durable.v1.RollBackBuildRequest,
+      dev.durable.v1.RollBackBuildResponse> getRollBackBuildMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "RollBackBuild",
+      requestType = dev.durable.v1.RollBackBuildRequest.class,
+      responseType = dev.durable.v1.RollBackBuildResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.durable.v1.RollBackBuildRequest,
+      dev.durable.v1.RollBackBuildResponse> getRollBackBuildMethod() {
+    io.grpc.MethodDescriptor<dev.durable.v1.RollBackBuildRequest, dev.durable.v1.RollBackBuildResponse> getRollBackBuildMethod;
+    if ((getRollBackBuildMethod = DurableControlGrpc.getRollBackBuildMethod) == null) {
+      synchronized (DurableControlGrpc.class) {
+        if ((getRollBackBuildMethod = DurableControlGrpc.getRollBackBuildMethod) == null) {
+          DurableControlGrpc.getRollBackBuildMethod = getRollBackBuildMethod =
+              io.grpc.MethodDescriptor.<dev.durable.v1.RollBackBuildRequest, dev.durable.v1.RollBackBuildResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "RollBackBuild"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.RollBackBuildRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.RollBackBuildResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DurableControlMethodDescriptorSupplier("RollBackBuild"))
+              .build();
+        }
+      }
+    }
+    return getRollBackBuildMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<dev.durable.v1.DrainBuildRequest,
+      dev.durable.v1.DrainBuildResponse> getDrainBuildMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "DrainBuild",
+      requestType = dev.durable.v1.DrainBuildRequest.class,
+      responseType = dev.durable.v1.DrainBuildResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.durable.v1.DrainBuildRequest,
+      dev.durable.v1.DrainBuildResponse> getDrainBuildMethod() {
+    io.grpc.MethodDescriptor<dev.durable.v1.DrainBuildRequest, dev.durable.v1.DrainBuildResponse> getDrainBuildMethod;
+    if ((getDrainBuildMethod = DurableControlGrpc.getDrainBuildMethod) == null) {
+      synchronized (DurableControlGrpc.class) {
+        if ((getDrainBuildMethod = DurableControlGrpc.getDrainBuildMethod) == null) {
+          DurableControlGrpc.getDrainBuildMethod = getDrainBuildMethod =
+              io.grpc.MethodDescriptor.<dev.durable.v1.DrainBuildRequest, dev.durable.v1.DrainBuildResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "DrainBuild"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.DrainBuildRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.DrainBuildResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DurableControlMethodDescriptorSupplier("DrainBuild"))
+              .build();
+        }
+      }
+    }
+    return getDrainBuildMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<dev.durable.v1.ListPatchesRequest,
+      dev.durable.v1.ListPatchesResponse> getListPatchesMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ListPatches",
+      requestType = dev.durable.v1.ListPatchesRequest.class,
+      responseType = dev.durable.v1.ListPatchesResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.durable.v1.ListPatchesRequest,
+      dev.durable.v1.ListPatchesResponse> getListPatchesMethod() {
+    io.grpc.MethodDescriptor<dev.durable.v1.ListPatchesRequest, dev.durable.v1.ListPatchesResponse> getListPatchesMethod;
+    if ((getListPatchesMethod = DurableControlGrpc.getListPatchesMethod) == null) {
+      synchronized (DurableControlGrpc.class) {
+        if ((getListPatchesMethod = DurableControlGrpc.getListPatchesMethod) == null) {
+          DurableControlGrpc.getListPatchesMethod = getListPatchesMethod =
+              io.grpc.MethodDescriptor.<dev.durable.v1.ListPatchesRequest, dev.durable.v1.ListPatchesResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ListPatches"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.ListPatchesRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.ListPatchesResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DurableControlMethodDescriptorSupplier("ListPatches"))
+              .build();
+        }
+      }
+    }
+    return getListPatchesMethod;
+  }
+
   private static volatile io.grpc.MethodDescriptor<dev.durable.v1.PauseRequest,
       dev.durable.v1.PauseResponse> getPauseMethod;
 
@@ -385,6 +540,68 @@ public final class DurableControlGrpc {
       }
     }
     return getRestartMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<dev.durable.v1.RepinRequest,
+      dev.durable.v1.RepinResponse> getRepinMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "Repin",
+      requestType = dev.durable.v1.RepinRequest.class,
+      responseType = dev.durable.v1.RepinResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.durable.v1.RepinRequest,
+      dev.durable.v1.RepinResponse> getRepinMethod() {
+    io.grpc.MethodDescriptor<dev.durable.v1.RepinRequest, dev.durable.v1.RepinResponse> getRepinMethod;
+    if ((getRepinMethod = DurableControlGrpc.getRepinMethod) == null) {
+      synchronized (DurableControlGrpc.class) {
+        if ((getRepinMethod = DurableControlGrpc.getRepinMethod) == null) {
+          DurableControlGrpc.getRepinMethod = getRepinMethod =
+              io.grpc.MethodDescriptor.<dev.durable.v1.RepinRequest, dev.durable.v1.RepinResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "Repin"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.RepinRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.RepinResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DurableControlMethodDescriptorSupplier("Repin"))
+              .build();
+        }
+      }
+    }
+    return getRepinMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<dev.durable.v1.ExportInvocationRequest,
+      dev.durable.v1.ExportInvocationResponse> getExportInvocationMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ExportInvocation",
+      requestType = dev.durable.v1.ExportInvocationRequest.class,
+      responseType = dev.durable.v1.ExportInvocationResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.durable.v1.ExportInvocationRequest,
+      dev.durable.v1.ExportInvocationResponse> getExportInvocationMethod() {
+    io.grpc.MethodDescriptor<dev.durable.v1.ExportInvocationRequest, dev.durable.v1.ExportInvocationResponse> getExportInvocationMethod;
+    if ((getExportInvocationMethod = DurableControlGrpc.getExportInvocationMethod) == null) {
+      synchronized (DurableControlGrpc.class) {
+        if ((getExportInvocationMethod = DurableControlGrpc.getExportInvocationMethod) == null) {
+          DurableControlGrpc.getExportInvocationMethod = getExportInvocationMethod =
+              io.grpc.MethodDescriptor.<dev.durable.v1.ExportInvocationRequest, dev.durable.v1.ExportInvocationResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ExportInvocation"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.ExportInvocationRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.ExportInvocationResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DurableControlMethodDescriptorSupplier("ExportInvocation"))
+              .build();
+        }
+      }
+    }
+    return getExportInvocationMethod;
   }
 
   private static volatile io.grpc.MethodDescriptor<dev.durable.v1.SignalRequest,
@@ -511,6 +728,37 @@ public final class DurableControlGrpc {
     return getCreateWebhookMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<dev.durable.v1.RevokeWebhookRequest,
+      dev.durable.v1.RevokeWebhookResponse> getRevokeWebhookMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "RevokeWebhook",
+      requestType = dev.durable.v1.RevokeWebhookRequest.class,
+      responseType = dev.durable.v1.RevokeWebhookResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.durable.v1.RevokeWebhookRequest,
+      dev.durable.v1.RevokeWebhookResponse> getRevokeWebhookMethod() {
+    io.grpc.MethodDescriptor<dev.durable.v1.RevokeWebhookRequest, dev.durable.v1.RevokeWebhookResponse> getRevokeWebhookMethod;
+    if ((getRevokeWebhookMethod = DurableControlGrpc.getRevokeWebhookMethod) == null) {
+      synchronized (DurableControlGrpc.class) {
+        if ((getRevokeWebhookMethod = DurableControlGrpc.getRevokeWebhookMethod) == null) {
+          DurableControlGrpc.getRevokeWebhookMethod = getRevokeWebhookMethod =
+              io.grpc.MethodDescriptor.<dev.durable.v1.RevokeWebhookRequest, dev.durable.v1.RevokeWebhookResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "RevokeWebhook"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.RevokeWebhookRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.RevokeWebhookResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DurableControlMethodDescriptorSupplier("RevokeWebhook"))
+              .build();
+        }
+      }
+    }
+    return getRevokeWebhookMethod;
+  }
+
   private static volatile io.grpc.MethodDescriptor<dev.durable.v1.GetStateRequest,
       dev.durable.v1.GetStateResponse> getGetStateMethod;
 
@@ -633,6 +881,37 @@ public final class DurableControlGrpc {
       }
     }
     return getGetClusterMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<dev.durable.v1.DrainNodeRequest,
+      dev.durable.v1.DrainNodeResponse> getDrainNodeMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "DrainNode",
+      requestType = dev.durable.v1.DrainNodeRequest.class,
+      responseType = dev.durable.v1.DrainNodeResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.durable.v1.DrainNodeRequest,
+      dev.durable.v1.DrainNodeResponse> getDrainNodeMethod() {
+    io.grpc.MethodDescriptor<dev.durable.v1.DrainNodeRequest, dev.durable.v1.DrainNodeResponse> getDrainNodeMethod;
+    if ((getDrainNodeMethod = DurableControlGrpc.getDrainNodeMethod) == null) {
+      synchronized (DurableControlGrpc.class) {
+        if ((getDrainNodeMethod = DurableControlGrpc.getDrainNodeMethod) == null) {
+          DurableControlGrpc.getDrainNodeMethod = getDrainNodeMethod =
+              io.grpc.MethodDescriptor.<dev.durable.v1.DrainNodeRequest, dev.durable.v1.DrainNodeResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "DrainNode"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.DrainNodeRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.DrainNodeResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DurableControlMethodDescriptorSupplier("DrainNode"))
+              .build();
+        }
+      }
+    }
+    return getDrainNodeMethod;
   }
 
   /**
@@ -795,6 +1074,68 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
+     * Lists the builds of code that workers have registered, the latest first, and which build is current
+     * for each handler.
+     * </pre>
+     */
+    default void listDeployments(dev.durable.v1.ListDeploymentsRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.ListDeploymentsResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getListDeploymentsMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Makes a build the current one for its handlers: new invocations go to its workers, and so does the
+     * next attempt of an invocation without a journal. With `percent` it gets that share of them, and the
+     * build that was current before gets the rest. A build that drains does not any more. The change is in
+     * the log when the answer comes. Errors: BUILD_NOT_FOUND, INVALID_FIELD.
+     * Before the first promotion of a handler, its new invocations go to any worker or, if the handler is
+     * pinned, to the build that was registered last among those whose workers are connected; `automatic`
+     * returns to that.
+     * </pre>
+     */
+    default void promoteBuild(dev.durable.v1.PromoteBuildRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.PromoteBuildResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getPromoteBuildMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Takes the last promotion of a build back: the build that was current before is current again, for
+     * each handler of which this one is current or is being ramped up. Errors: BUILD_NOT_FOUND,
+     * NOTHING_TO_ROLL_BACK.
+     * </pre>
+     */
+    default void rollBackBuild(dev.durable.v1.RollBackBuildRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.RollBackBuildResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getRollBackBuildMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Gives a build no new invocations, so that its workers can be stopped once `drained` is true in the
+     * answer of ListDeployments. Errors: BUILD_NOT_FOUND, BUILD_IN_USE while it is the current one of a
+     * handler.
+     * </pre>
+     */
+    default void drainBuild(dev.durable.v1.DrainBuildRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.DrainBuildResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getDrainBuildMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Lists the patches in the journals of invocations that have not ended, and how many of those need
+     * the code with the change, and how many may need the code without it.
+     * </pre>
+     */
+    default void listPatches(dev.durable.v1.ListPatchesRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.ListPatchesResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getListPatchesMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
      * Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
      * pausing a paused one gets the same answer as the first request. Results of steps in flight are
      * still journaled and nothing new is dispatched. Completions that come in the meantime (timers,
@@ -840,13 +1181,39 @@ public final class DurableControlGrpc {
     /**
      * <pre>
      * Starts a new invocation with the input of an old one, optionally with the beginning of its
-     * journal: completed entries before `from_index` are copied and not executed again. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
+     * journal: completed entries before `from_index` are copied and not executed again, with other
+     * outcomes where `outcomes` has them. The old one stays as it is. Errors: INVOCATION_NOT_FOUND,
+     * INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE when the old one is not finished or paused and
+     * `while_running` is not set.
      * </pre>
      */
     default void restart(dev.durable.v1.RestartRequest request,
         io.grpc.stub.StreamObserver<dev.durable.v1.RestartResponse> responseObserver) {
       io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getRestartMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Moves an invocation to another build. It is pinned to that build from then on, whatever its handler
+     * says; with an empty `build_id` to none, so any worker of the handler goes on with it. An attempt that
+     * runs ends where it runs. Replay the journal with the new code first: see ExportInvocation. Errors:
+     * INVOCATION_NOT_FOUND, BUILD_NOT_FOUND, INVALID_STATE when it has ended.
+     * </pre>
+     */
+    default void repin(dev.durable.v1.RepinRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.RepinResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getRepinMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Returns an invocation with everything that a worker would get to go on with it, so that it can be
+     * replayed elsewhere without effects. Errors: INVOCATION_NOT_FOUND.
+     * </pre>
+     */
+    default void exportInvocation(dev.durable.v1.ExportInvocationRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.ExportInvocationResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getExportInvocationMethod(), responseObserver);
     }
 
     /**
@@ -894,13 +1261,28 @@ public final class DurableControlGrpc {
      * awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
      * counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
      * body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
-     * before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
-     * INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
+     * before the handler requests it. Nothing is recorded; each request makes another URL, which
+     * RevokeWebhook can revoke. Errors: INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     default void createWebhook(dev.durable.v1.CreateWebhookRequest request,
         io.grpc.stub.StreamObserver<dev.durable.v1.CreateWebhookResponse> responseObserver) {
       io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getCreateWebhookMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Revokes a webhook, or all webhooks of an awakeable. From then on the control plane answers at the
+     * URL, on every node, as if it had never been made. Other ways to resolve the awakeable stay. The
+     * revocation is in the log when the answer comes, and is kept for as long as the awakeable; to
+     * revoke again changes nothing. An id of the user's own choice may be revoked before an invocation
+     * requests it. Errors: INVALID_FIELD, AWAKEABLE_NOT_FOUND when the awakeable's invocation has ended
+     * or is unknown, LIMIT_REACHED (`revoked_webhooks`, `early_awakeables`).
+     * </pre>
+     */
+    default void revokeWebhook(dev.durable.v1.RevokeWebhookRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.RevokeWebhookResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getRevokeWebhookMethod(), responseObserver);
     }
 
     /**
@@ -945,6 +1327,22 @@ public final class DurableControlGrpc {
     default void getCluster(dev.durable.v1.GetClusterRequest request,
         io.grpc.stub.StreamObserver<dev.durable.v1.GetClusterResponse> responseObserver) {
       io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getGetClusterMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Makes a node give its partitions to the other nodes and take none, until that is undone or the node
+     * starts anew. It goes on serving clients and workers, whose requests it passes on. Any node takes the
+     * request.
+     * The partitions leave a few at a time. With `wait_timeout` the answer comes when the next ones have left, or
+     * the time is up, so a client repeats the request until `led_partitions` is empty. A second request
+     * changes nothing more. Errors: NODE_NOT_FOUND, NO_OTHER_NODE, INVALID_FIELD, UNAVAILABLE if the node
+     * cannot be reached.
+     * </pre>
+     */
+    default void drainNode(dev.durable.v1.DrainNodeRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.DrainNodeResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getDrainNodeMethod(), responseObserver);
     }
   }
 
@@ -1083,6 +1481,73 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
+     * Lists the builds of code that workers have registered, the latest first, and which build is current
+     * for each handler.
+     * </pre>
+     */
+    public void listDeployments(dev.durable.v1.ListDeploymentsRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.ListDeploymentsResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getListDeploymentsMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Makes a build the current one for its handlers: new invocations go to its workers, and so does the
+     * next attempt of an invocation without a journal. With `percent` it gets that share of them, and the
+     * build that was current before gets the rest. A build that drains does not any more. The change is in
+     * the log when the answer comes. Errors: BUILD_NOT_FOUND, INVALID_FIELD.
+     * Before the first promotion of a handler, its new invocations go to any worker or, if the handler is
+     * pinned, to the build that was registered last among those whose workers are connected; `automatic`
+     * returns to that.
+     * </pre>
+     */
+    public void promoteBuild(dev.durable.v1.PromoteBuildRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.PromoteBuildResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getPromoteBuildMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Takes the last promotion of a build back: the build that was current before is current again, for
+     * each handler of which this one is current or is being ramped up. Errors: BUILD_NOT_FOUND,
+     * NOTHING_TO_ROLL_BACK.
+     * </pre>
+     */
+    public void rollBackBuild(dev.durable.v1.RollBackBuildRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.RollBackBuildResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getRollBackBuildMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Gives a build no new invocations, so that its workers can be stopped once `drained` is true in the
+     * answer of ListDeployments. Errors: BUILD_NOT_FOUND, BUILD_IN_USE while it is the current one of a
+     * handler.
+     * </pre>
+     */
+    public void drainBuild(dev.durable.v1.DrainBuildRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.DrainBuildResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getDrainBuildMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Lists the patches in the journals of invocations that have not ended, and how many of those need
+     * the code with the change, and how many may need the code without it.
+     * </pre>
+     */
+    public void listPatches(dev.durable.v1.ListPatchesRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.ListPatchesResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getListPatchesMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
      * Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
      * pausing a paused one gets the same answer as the first request. Results of steps in flight are
      * still journaled and nothing new is dispatched. Completions that come in the meantime (timers,
@@ -1131,14 +1596,42 @@ public final class DurableControlGrpc {
     /**
      * <pre>
      * Starts a new invocation with the input of an old one, optionally with the beginning of its
-     * journal: completed entries before `from_index` are copied and not executed again. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
+     * journal: completed entries before `from_index` are copied and not executed again, with other
+     * outcomes where `outcomes` has them. The old one stays as it is. Errors: INVOCATION_NOT_FOUND,
+     * INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE when the old one is not finished or paused and
+     * `while_running` is not set.
      * </pre>
      */
     public void restart(dev.durable.v1.RestartRequest request,
         io.grpc.stub.StreamObserver<dev.durable.v1.RestartResponse> responseObserver) {
       io.grpc.stub.ClientCalls.asyncUnaryCall(
           getChannel().newCall(getRestartMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Moves an invocation to another build. It is pinned to that build from then on, whatever its handler
+     * says; with an empty `build_id` to none, so any worker of the handler goes on with it. An attempt that
+     * runs ends where it runs. Replay the journal with the new code first: see ExportInvocation. Errors:
+     * INVOCATION_NOT_FOUND, BUILD_NOT_FOUND, INVALID_STATE when it has ended.
+     * </pre>
+     */
+    public void repin(dev.durable.v1.RepinRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.RepinResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getRepinMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Returns an invocation with everything that a worker would get to go on with it, so that it can be
+     * replayed elsewhere without effects. Errors: INVOCATION_NOT_FOUND.
+     * </pre>
+     */
+    public void exportInvocation(dev.durable.v1.ExportInvocationRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.ExportInvocationResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getExportInvocationMethod(), getCallOptions()), request, responseObserver);
     }
 
     /**
@@ -1189,14 +1682,30 @@ public final class DurableControlGrpc {
      * awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
      * counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
      * body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
-     * before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
-     * INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
+     * before the handler requests it. Nothing is recorded; each request makes another URL, which
+     * RevokeWebhook can revoke. Errors: INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     public void createWebhook(dev.durable.v1.CreateWebhookRequest request,
         io.grpc.stub.StreamObserver<dev.durable.v1.CreateWebhookResponse> responseObserver) {
       io.grpc.stub.ClientCalls.asyncUnaryCall(
           getChannel().newCall(getCreateWebhookMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Revokes a webhook, or all webhooks of an awakeable. From then on the control plane answers at the
+     * URL, on every node, as if it had never been made. Other ways to resolve the awakeable stay. The
+     * revocation is in the log when the answer comes, and is kept for as long as the awakeable; to
+     * revoke again changes nothing. An id of the user's own choice may be revoked before an invocation
+     * requests it. Errors: INVALID_FIELD, AWAKEABLE_NOT_FOUND when the awakeable's invocation has ended
+     * or is unknown, LIMIT_REACHED (`revoked_webhooks`, `early_awakeables`).
+     * </pre>
+     */
+    public void revokeWebhook(dev.durable.v1.RevokeWebhookRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.RevokeWebhookResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getRevokeWebhookMethod(), getCallOptions()), request, responseObserver);
     }
 
     /**
@@ -1245,6 +1754,23 @@ public final class DurableControlGrpc {
         io.grpc.stub.StreamObserver<dev.durable.v1.GetClusterResponse> responseObserver) {
       io.grpc.stub.ClientCalls.asyncUnaryCall(
           getChannel().newCall(getGetClusterMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Makes a node give its partitions to the other nodes and take none, until that is undone or the node
+     * starts anew. It goes on serving clients and workers, whose requests it passes on. Any node takes the
+     * request.
+     * The partitions leave a few at a time. With `wait_timeout` the answer comes when the next ones have left, or
+     * the time is up, so a client repeats the request until `led_partitions` is empty. A second request
+     * changes nothing more. Errors: NODE_NOT_FOUND, NO_OTHER_NODE, INVALID_FIELD, UNAVAILABLE if the node
+     * cannot be reached.
+     * </pre>
+     */
+    public void drainNode(dev.durable.v1.DrainNodeRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.DrainNodeResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getDrainNodeMethod(), getCallOptions()), request, responseObserver);
     }
   }
 
@@ -1363,6 +1889,68 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
+     * Lists the builds of code that workers have registered, the latest first, and which build is current
+     * for each handler.
+     * </pre>
+     */
+    public dev.durable.v1.ListDeploymentsResponse listDeployments(dev.durable.v1.ListDeploymentsRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getListDeploymentsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Makes a build the current one for its handlers: new invocations go to its workers, and so does the
+     * next attempt of an invocation without a journal. With `percent` it gets that share of them, and the
+     * build that was current before gets the rest. A build that drains does not any more. The change is in
+     * the log when the answer comes. Errors: BUILD_NOT_FOUND, INVALID_FIELD.
+     * Before the first promotion of a handler, its new invocations go to any worker or, if the handler is
+     * pinned, to the build that was registered last among those whose workers are connected; `automatic`
+     * returns to that.
+     * </pre>
+     */
+    public dev.durable.v1.PromoteBuildResponse promoteBuild(dev.durable.v1.PromoteBuildRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getPromoteBuildMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Takes the last promotion of a build back: the build that was current before is current again, for
+     * each handler of which this one is current or is being ramped up. Errors: BUILD_NOT_FOUND,
+     * NOTHING_TO_ROLL_BACK.
+     * </pre>
+     */
+    public dev.durable.v1.RollBackBuildResponse rollBackBuild(dev.durable.v1.RollBackBuildRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getRollBackBuildMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Gives a build no new invocations, so that its workers can be stopped once `drained` is true in the
+     * answer of ListDeployments. Errors: BUILD_NOT_FOUND, BUILD_IN_USE while it is the current one of a
+     * handler.
+     * </pre>
+     */
+    public dev.durable.v1.DrainBuildResponse drainBuild(dev.durable.v1.DrainBuildRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getDrainBuildMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Lists the patches in the journals of invocations that have not ended, and how many of those need
+     * the code with the change, and how many may need the code without it.
+     * </pre>
+     */
+    public dev.durable.v1.ListPatchesResponse listPatches(dev.durable.v1.ListPatchesRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getListPatchesMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
      * Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
      * pausing a paused one gets the same answer as the first request. Results of steps in flight are
      * still journaled and nothing new is dispatched. Completions that come in the meantime (timers,
@@ -1408,13 +1996,39 @@ public final class DurableControlGrpc {
     /**
      * <pre>
      * Starts a new invocation with the input of an old one, optionally with the beginning of its
-     * journal: completed entries before `from_index` are copied and not executed again. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
+     * journal: completed entries before `from_index` are copied and not executed again, with other
+     * outcomes where `outcomes` has them. The old one stays as it is. Errors: INVOCATION_NOT_FOUND,
+     * INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE when the old one is not finished or paused and
+     * `while_running` is not set.
      * </pre>
      */
     public dev.durable.v1.RestartResponse restart(dev.durable.v1.RestartRequest request) throws io.grpc.StatusException {
       return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
           getChannel(), getRestartMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Moves an invocation to another build. It is pinned to that build from then on, whatever its handler
+     * says; with an empty `build_id` to none, so any worker of the handler goes on with it. An attempt that
+     * runs ends where it runs. Replay the journal with the new code first: see ExportInvocation. Errors:
+     * INVOCATION_NOT_FOUND, BUILD_NOT_FOUND, INVALID_STATE when it has ended.
+     * </pre>
+     */
+    public dev.durable.v1.RepinResponse repin(dev.durable.v1.RepinRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getRepinMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Returns an invocation with everything that a worker would get to go on with it, so that it can be
+     * replayed elsewhere without effects. Errors: INVOCATION_NOT_FOUND.
+     * </pre>
+     */
+    public dev.durable.v1.ExportInvocationResponse exportInvocation(dev.durable.v1.ExportInvocationRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getExportInvocationMethod(), getCallOptions(), request);
     }
 
     /**
@@ -1462,13 +2076,28 @@ public final class DurableControlGrpc {
      * awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
      * counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
      * body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
-     * before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
-     * INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
+     * before the handler requests it. Nothing is recorded; each request makes another URL, which
+     * RevokeWebhook can revoke. Errors: INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     public dev.durable.v1.CreateWebhookResponse createWebhook(dev.durable.v1.CreateWebhookRequest request) throws io.grpc.StatusException {
       return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
           getChannel(), getCreateWebhookMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Revokes a webhook, or all webhooks of an awakeable. From then on the control plane answers at the
+     * URL, on every node, as if it had never been made. Other ways to resolve the awakeable stay. The
+     * revocation is in the log when the answer comes, and is kept for as long as the awakeable; to
+     * revoke again changes nothing. An id of the user's own choice may be revoked before an invocation
+     * requests it. Errors: INVALID_FIELD, AWAKEABLE_NOT_FOUND when the awakeable's invocation has ended
+     * or is unknown, LIMIT_REACHED (`revoked_webhooks`, `early_awakeables`).
+     * </pre>
+     */
+    public dev.durable.v1.RevokeWebhookResponse revokeWebhook(dev.durable.v1.RevokeWebhookRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getRevokeWebhookMethod(), getCallOptions(), request);
     }
 
     /**
@@ -1513,6 +2142,22 @@ public final class DurableControlGrpc {
     public dev.durable.v1.GetClusterResponse getCluster(dev.durable.v1.GetClusterRequest request) throws io.grpc.StatusException {
       return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
           getChannel(), getGetClusterMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Makes a node give its partitions to the other nodes and take none, until that is undone or the node
+     * starts anew. It goes on serving clients and workers, whose requests it passes on. Any node takes the
+     * request.
+     * The partitions leave a few at a time. With `wait_timeout` the answer comes when the next ones have left, or
+     * the time is up, so a client repeats the request until `led_partitions` is empty. A second request
+     * changes nothing more. Errors: NODE_NOT_FOUND, NO_OTHER_NODE, INVALID_FIELD, UNAVAILABLE if the node
+     * cannot be reached.
+     * </pre>
+     */
+    public dev.durable.v1.DrainNodeResponse drainNode(dev.durable.v1.DrainNodeRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getDrainNodeMethod(), getCallOptions(), request);
     }
   }
 
@@ -1630,6 +2275,68 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
+     * Lists the builds of code that workers have registered, the latest first, and which build is current
+     * for each handler.
+     * </pre>
+     */
+    public dev.durable.v1.ListDeploymentsResponse listDeployments(dev.durable.v1.ListDeploymentsRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getListDeploymentsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Makes a build the current one for its handlers: new invocations go to its workers, and so does the
+     * next attempt of an invocation without a journal. With `percent` it gets that share of them, and the
+     * build that was current before gets the rest. A build that drains does not any more. The change is in
+     * the log when the answer comes. Errors: BUILD_NOT_FOUND, INVALID_FIELD.
+     * Before the first promotion of a handler, its new invocations go to any worker or, if the handler is
+     * pinned, to the build that was registered last among those whose workers are connected; `automatic`
+     * returns to that.
+     * </pre>
+     */
+    public dev.durable.v1.PromoteBuildResponse promoteBuild(dev.durable.v1.PromoteBuildRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getPromoteBuildMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Takes the last promotion of a build back: the build that was current before is current again, for
+     * each handler of which this one is current or is being ramped up. Errors: BUILD_NOT_FOUND,
+     * NOTHING_TO_ROLL_BACK.
+     * </pre>
+     */
+    public dev.durable.v1.RollBackBuildResponse rollBackBuild(dev.durable.v1.RollBackBuildRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getRollBackBuildMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Gives a build no new invocations, so that its workers can be stopped once `drained` is true in the
+     * answer of ListDeployments. Errors: BUILD_NOT_FOUND, BUILD_IN_USE while it is the current one of a
+     * handler.
+     * </pre>
+     */
+    public dev.durable.v1.DrainBuildResponse drainBuild(dev.durable.v1.DrainBuildRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getDrainBuildMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Lists the patches in the journals of invocations that have not ended, and how many of those need
+     * the code with the change, and how many may need the code without it.
+     * </pre>
+     */
+    public dev.durable.v1.ListPatchesResponse listPatches(dev.durable.v1.ListPatchesRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getListPatchesMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
      * Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
      * pausing a paused one gets the same answer as the first request. Results of steps in flight are
      * still journaled and nothing new is dispatched. Completions that come in the meantime (timers,
@@ -1675,13 +2382,39 @@ public final class DurableControlGrpc {
     /**
      * <pre>
      * Starts a new invocation with the input of an old one, optionally with the beginning of its
-     * journal: completed entries before `from_index` are copied and not executed again. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
+     * journal: completed entries before `from_index` are copied and not executed again, with other
+     * outcomes where `outcomes` has them. The old one stays as it is. Errors: INVOCATION_NOT_FOUND,
+     * INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE when the old one is not finished or paused and
+     * `while_running` is not set.
      * </pre>
      */
     public dev.durable.v1.RestartResponse restart(dev.durable.v1.RestartRequest request) {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
           getChannel(), getRestartMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Moves an invocation to another build. It is pinned to that build from then on, whatever its handler
+     * says; with an empty `build_id` to none, so any worker of the handler goes on with it. An attempt that
+     * runs ends where it runs. Replay the journal with the new code first: see ExportInvocation. Errors:
+     * INVOCATION_NOT_FOUND, BUILD_NOT_FOUND, INVALID_STATE when it has ended.
+     * </pre>
+     */
+    public dev.durable.v1.RepinResponse repin(dev.durable.v1.RepinRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getRepinMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Returns an invocation with everything that a worker would get to go on with it, so that it can be
+     * replayed elsewhere without effects. Errors: INVOCATION_NOT_FOUND.
+     * </pre>
+     */
+    public dev.durable.v1.ExportInvocationResponse exportInvocation(dev.durable.v1.ExportInvocationRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getExportInvocationMethod(), getCallOptions(), request);
     }
 
     /**
@@ -1729,13 +2462,28 @@ public final class DurableControlGrpc {
      * awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
      * counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
      * body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
-     * before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
-     * INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
+     * before the handler requests it. Nothing is recorded; each request makes another URL, which
+     * RevokeWebhook can revoke. Errors: INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     public dev.durable.v1.CreateWebhookResponse createWebhook(dev.durable.v1.CreateWebhookRequest request) {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
           getChannel(), getCreateWebhookMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Revokes a webhook, or all webhooks of an awakeable. From then on the control plane answers at the
+     * URL, on every node, as if it had never been made. Other ways to resolve the awakeable stay. The
+     * revocation is in the log when the answer comes, and is kept for as long as the awakeable; to
+     * revoke again changes nothing. An id of the user's own choice may be revoked before an invocation
+     * requests it. Errors: INVALID_FIELD, AWAKEABLE_NOT_FOUND when the awakeable's invocation has ended
+     * or is unknown, LIMIT_REACHED (`revoked_webhooks`, `early_awakeables`).
+     * </pre>
+     */
+    public dev.durable.v1.RevokeWebhookResponse revokeWebhook(dev.durable.v1.RevokeWebhookRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getRevokeWebhookMethod(), getCallOptions(), request);
     }
 
     /**
@@ -1780,6 +2528,22 @@ public final class DurableControlGrpc {
     public dev.durable.v1.GetClusterResponse getCluster(dev.durable.v1.GetClusterRequest request) {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
           getChannel(), getGetClusterMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Makes a node give its partitions to the other nodes and take none, until that is undone or the node
+     * starts anew. It goes on serving clients and workers, whose requests it passes on. Any node takes the
+     * request.
+     * The partitions leave a few at a time. With `wait_timeout` the answer comes when the next ones have left, or
+     * the time is up, so a client repeats the request until `led_partitions` is empty. A second request
+     * changes nothing more. Errors: NODE_NOT_FOUND, NO_OTHER_NODE, INVALID_FIELD, UNAVAILABLE if the node
+     * cannot be reached.
+     * </pre>
+     */
+    public dev.durable.v1.DrainNodeResponse drainNode(dev.durable.v1.DrainNodeRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getDrainNodeMethod(), getCallOptions(), request);
     }
   }
 
@@ -1889,6 +2653,73 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
+     * Lists the builds of code that workers have registered, the latest first, and which build is current
+     * for each handler.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.ListDeploymentsResponse> listDeployments(
+        dev.durable.v1.ListDeploymentsRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getListDeploymentsMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Makes a build the current one for its handlers: new invocations go to its workers, and so does the
+     * next attempt of an invocation without a journal. With `percent` it gets that share of them, and the
+     * build that was current before gets the rest. A build that drains does not any more. The change is in
+     * the log when the answer comes. Errors: BUILD_NOT_FOUND, INVALID_FIELD.
+     * Before the first promotion of a handler, its new invocations go to any worker or, if the handler is
+     * pinned, to the build that was registered last among those whose workers are connected; `automatic`
+     * returns to that.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.PromoteBuildResponse> promoteBuild(
+        dev.durable.v1.PromoteBuildRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getPromoteBuildMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Takes the last promotion of a build back: the build that was current before is current again, for
+     * each handler of which this one is current or is being ramped up. Errors: BUILD_NOT_FOUND,
+     * NOTHING_TO_ROLL_BACK.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.RollBackBuildResponse> rollBackBuild(
+        dev.durable.v1.RollBackBuildRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getRollBackBuildMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Gives a build no new invocations, so that its workers can be stopped once `drained` is true in the
+     * answer of ListDeployments. Errors: BUILD_NOT_FOUND, BUILD_IN_USE while it is the current one of a
+     * handler.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.DrainBuildResponse> drainBuild(
+        dev.durable.v1.DrainBuildRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getDrainBuildMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Lists the patches in the journals of invocations that have not ended, and how many of those need
+     * the code with the change, and how many may need the code without it.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.ListPatchesResponse> listPatches(
+        dev.durable.v1.ListPatchesRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getListPatchesMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
      * Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
      * pausing a paused one gets the same answer as the first request. Results of steps in flight are
      * still journaled and nothing new is dispatched. Completions that come in the meantime (timers,
@@ -1937,14 +2768,42 @@ public final class DurableControlGrpc {
     /**
      * <pre>
      * Starts a new invocation with the input of an old one, optionally with the beginning of its
-     * journal: completed entries before `from_index` are copied and not executed again. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
+     * journal: completed entries before `from_index` are copied and not executed again, with other
+     * outcomes where `outcomes` has them. The old one stays as it is. Errors: INVOCATION_NOT_FOUND,
+     * INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE when the old one is not finished or paused and
+     * `while_running` is not set.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.RestartResponse> restart(
         dev.durable.v1.RestartRequest request) {
       return io.grpc.stub.ClientCalls.futureUnaryCall(
           getChannel().newCall(getRestartMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Moves an invocation to another build. It is pinned to that build from then on, whatever its handler
+     * says; with an empty `build_id` to none, so any worker of the handler goes on with it. An attempt that
+     * runs ends where it runs. Replay the journal with the new code first: see ExportInvocation. Errors:
+     * INVOCATION_NOT_FOUND, BUILD_NOT_FOUND, INVALID_STATE when it has ended.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.RepinResponse> repin(
+        dev.durable.v1.RepinRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getRepinMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Returns an invocation with everything that a worker would get to go on with it, so that it can be
+     * replayed elsewhere without effects. Errors: INVOCATION_NOT_FOUND.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.ExportInvocationResponse> exportInvocation(
+        dev.durable.v1.ExportInvocationRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getExportInvocationMethod(), getCallOptions()), request);
     }
 
     /**
@@ -1995,14 +2854,30 @@ public final class DurableControlGrpc {
      * awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
      * counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
      * body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
-     * before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
-     * INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
+     * before the handler requests it. Nothing is recorded; each request makes another URL, which
+     * RevokeWebhook can revoke. Errors: INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.CreateWebhookResponse> createWebhook(
         dev.durable.v1.CreateWebhookRequest request) {
       return io.grpc.stub.ClientCalls.futureUnaryCall(
           getChannel().newCall(getCreateWebhookMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Revokes a webhook, or all webhooks of an awakeable. From then on the control plane answers at the
+     * URL, on every node, as if it had never been made. Other ways to resolve the awakeable stay. The
+     * revocation is in the log when the answer comes, and is kept for as long as the awakeable; to
+     * revoke again changes nothing. An id of the user's own choice may be revoked before an invocation
+     * requests it. Errors: INVALID_FIELD, AWAKEABLE_NOT_FOUND when the awakeable's invocation has ended
+     * or is unknown, LIMIT_REACHED (`revoked_webhooks`, `early_awakeables`).
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.RevokeWebhookResponse> revokeWebhook(
+        dev.durable.v1.RevokeWebhookRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getRevokeWebhookMethod(), getCallOptions()), request);
     }
 
     /**
@@ -2052,6 +2927,23 @@ public final class DurableControlGrpc {
       return io.grpc.stub.ClientCalls.futureUnaryCall(
           getChannel().newCall(getGetClusterMethod(), getCallOptions()), request);
     }
+
+    /**
+     * <pre>
+     * Makes a node give its partitions to the other nodes and take none, until that is undone or the node
+     * starts anew. It goes on serving clients and workers, whose requests it passes on. Any node takes the
+     * request.
+     * The partitions leave a few at a time. With `wait_timeout` the answer comes when the next ones have left, or
+     * the time is up, so a client repeats the request until `led_partitions` is empty. A second request
+     * changes nothing more. Errors: NODE_NOT_FOUND, NO_OTHER_NODE, INVALID_FIELD, UNAVAILABLE if the node
+     * cannot be reached.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.DrainNodeResponse> drainNode(
+        dev.durable.v1.DrainNodeRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getDrainNodeMethod(), getCallOptions()), request);
+    }
   }
 
   private static final int METHODID_INVOKE = 0;
@@ -2062,18 +2954,27 @@ public final class DurableControlGrpc {
   private static final int METHODID_GET_STATS = 5;
   private static final int METHODID_LIST_HANDLERS = 6;
   private static final int METHODID_LIST_WORKERS = 7;
-  private static final int METHODID_PAUSE = 8;
-  private static final int METHODID_RESUME = 9;
-  private static final int METHODID_CANCEL = 10;
-  private static final int METHODID_RESTART = 11;
-  private static final int METHODID_SIGNAL = 12;
-  private static final int METHODID_PURGE = 13;
-  private static final int METHODID_RESOLVE_AWAKEABLE = 14;
-  private static final int METHODID_CREATE_WEBHOOK = 15;
-  private static final int METHODID_GET_STATE = 16;
-  private static final int METHODID_SET_STATE = 17;
-  private static final int METHODID_GET_SERVER_INFO = 18;
-  private static final int METHODID_GET_CLUSTER = 19;
+  private static final int METHODID_LIST_DEPLOYMENTS = 8;
+  private static final int METHODID_PROMOTE_BUILD = 9;
+  private static final int METHODID_ROLL_BACK_BUILD = 10;
+  private static final int METHODID_DRAIN_BUILD = 11;
+  private static final int METHODID_LIST_PATCHES = 12;
+  private static final int METHODID_PAUSE = 13;
+  private static final int METHODID_RESUME = 14;
+  private static final int METHODID_CANCEL = 15;
+  private static final int METHODID_RESTART = 16;
+  private static final int METHODID_REPIN = 17;
+  private static final int METHODID_EXPORT_INVOCATION = 18;
+  private static final int METHODID_SIGNAL = 19;
+  private static final int METHODID_PURGE = 20;
+  private static final int METHODID_RESOLVE_AWAKEABLE = 21;
+  private static final int METHODID_CREATE_WEBHOOK = 22;
+  private static final int METHODID_REVOKE_WEBHOOK = 23;
+  private static final int METHODID_GET_STATE = 24;
+  private static final int METHODID_SET_STATE = 25;
+  private static final int METHODID_GET_SERVER_INFO = 26;
+  private static final int METHODID_GET_CLUSTER = 27;
+  private static final int METHODID_DRAIN_NODE = 28;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -2124,6 +3025,26 @@ public final class DurableControlGrpc {
           serviceImpl.listWorkers((dev.durable.v1.ListWorkersRequest) request,
               (io.grpc.stub.StreamObserver<dev.durable.v1.ListWorkersResponse>) responseObserver);
           break;
+        case METHODID_LIST_DEPLOYMENTS:
+          serviceImpl.listDeployments((dev.durable.v1.ListDeploymentsRequest) request,
+              (io.grpc.stub.StreamObserver<dev.durable.v1.ListDeploymentsResponse>) responseObserver);
+          break;
+        case METHODID_PROMOTE_BUILD:
+          serviceImpl.promoteBuild((dev.durable.v1.PromoteBuildRequest) request,
+              (io.grpc.stub.StreamObserver<dev.durable.v1.PromoteBuildResponse>) responseObserver);
+          break;
+        case METHODID_ROLL_BACK_BUILD:
+          serviceImpl.rollBackBuild((dev.durable.v1.RollBackBuildRequest) request,
+              (io.grpc.stub.StreamObserver<dev.durable.v1.RollBackBuildResponse>) responseObserver);
+          break;
+        case METHODID_DRAIN_BUILD:
+          serviceImpl.drainBuild((dev.durable.v1.DrainBuildRequest) request,
+              (io.grpc.stub.StreamObserver<dev.durable.v1.DrainBuildResponse>) responseObserver);
+          break;
+        case METHODID_LIST_PATCHES:
+          serviceImpl.listPatches((dev.durable.v1.ListPatchesRequest) request,
+              (io.grpc.stub.StreamObserver<dev.durable.v1.ListPatchesResponse>) responseObserver);
+          break;
         case METHODID_PAUSE:
           serviceImpl.pause((dev.durable.v1.PauseRequest) request,
               (io.grpc.stub.StreamObserver<dev.durable.v1.PauseResponse>) responseObserver);
@@ -2139,6 +3060,14 @@ public final class DurableControlGrpc {
         case METHODID_RESTART:
           serviceImpl.restart((dev.durable.v1.RestartRequest) request,
               (io.grpc.stub.StreamObserver<dev.durable.v1.RestartResponse>) responseObserver);
+          break;
+        case METHODID_REPIN:
+          serviceImpl.repin((dev.durable.v1.RepinRequest) request,
+              (io.grpc.stub.StreamObserver<dev.durable.v1.RepinResponse>) responseObserver);
+          break;
+        case METHODID_EXPORT_INVOCATION:
+          serviceImpl.exportInvocation((dev.durable.v1.ExportInvocationRequest) request,
+              (io.grpc.stub.StreamObserver<dev.durable.v1.ExportInvocationResponse>) responseObserver);
           break;
         case METHODID_SIGNAL:
           serviceImpl.signal((dev.durable.v1.SignalRequest) request,
@@ -2156,6 +3085,10 @@ public final class DurableControlGrpc {
           serviceImpl.createWebhook((dev.durable.v1.CreateWebhookRequest) request,
               (io.grpc.stub.StreamObserver<dev.durable.v1.CreateWebhookResponse>) responseObserver);
           break;
+        case METHODID_REVOKE_WEBHOOK:
+          serviceImpl.revokeWebhook((dev.durable.v1.RevokeWebhookRequest) request,
+              (io.grpc.stub.StreamObserver<dev.durable.v1.RevokeWebhookResponse>) responseObserver);
+          break;
         case METHODID_GET_STATE:
           serviceImpl.getState((dev.durable.v1.GetStateRequest) request,
               (io.grpc.stub.StreamObserver<dev.durable.v1.GetStateResponse>) responseObserver);
@@ -2171,6 +3104,10 @@ public final class DurableControlGrpc {
         case METHODID_GET_CLUSTER:
           serviceImpl.getCluster((dev.durable.v1.GetClusterRequest) request,
               (io.grpc.stub.StreamObserver<dev.durable.v1.GetClusterResponse>) responseObserver);
+          break;
+        case METHODID_DRAIN_NODE:
+          serviceImpl.drainNode((dev.durable.v1.DrainNodeRequest) request,
+              (io.grpc.stub.StreamObserver<dev.durable.v1.DrainNodeResponse>) responseObserver);
           break;
         default:
           throw new AssertionError();
@@ -2247,6 +3184,41 @@ public final class DurableControlGrpc {
               dev.durable.v1.ListWorkersResponse>(
                 service, METHODID_LIST_WORKERS)))
         .addMethod(
+          getListDeploymentsMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.durable.v1.ListDeploymentsRequest,
+              dev.durable.v1.ListDeploymentsResponse>(
+                service, METHODID_LIST_DEPLOYMENTS)))
+        .addMethod(
+          getPromoteBuildMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.durable.v1.PromoteBuildRequest,
+              dev.durable.v1.PromoteBuildResponse>(
+                service, METHODID_PROMOTE_BUILD)))
+        .addMethod(
+          getRollBackBuildMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.durable.v1.RollBackBuildRequest,
+              dev.durable.v1.RollBackBuildResponse>(
+                service, METHODID_ROLL_BACK_BUILD)))
+        .addMethod(
+          getDrainBuildMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.durable.v1.DrainBuildRequest,
+              dev.durable.v1.DrainBuildResponse>(
+                service, METHODID_DRAIN_BUILD)))
+        .addMethod(
+          getListPatchesMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.durable.v1.ListPatchesRequest,
+              dev.durable.v1.ListPatchesResponse>(
+                service, METHODID_LIST_PATCHES)))
+        .addMethod(
           getPauseMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
             new MethodHandlers<
@@ -2274,6 +3246,20 @@ public final class DurableControlGrpc {
               dev.durable.v1.RestartRequest,
               dev.durable.v1.RestartResponse>(
                 service, METHODID_RESTART)))
+        .addMethod(
+          getRepinMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.durable.v1.RepinRequest,
+              dev.durable.v1.RepinResponse>(
+                service, METHODID_REPIN)))
+        .addMethod(
+          getExportInvocationMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.durable.v1.ExportInvocationRequest,
+              dev.durable.v1.ExportInvocationResponse>(
+                service, METHODID_EXPORT_INVOCATION)))
         .addMethod(
           getSignalMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
@@ -2303,6 +3289,13 @@ public final class DurableControlGrpc {
               dev.durable.v1.CreateWebhookResponse>(
                 service, METHODID_CREATE_WEBHOOK)))
         .addMethod(
+          getRevokeWebhookMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.durable.v1.RevokeWebhookRequest,
+              dev.durable.v1.RevokeWebhookResponse>(
+                service, METHODID_REVOKE_WEBHOOK)))
+        .addMethod(
           getGetStateMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
             new MethodHandlers<
@@ -2330,6 +3323,13 @@ public final class DurableControlGrpc {
               dev.durable.v1.GetClusterRequest,
               dev.durable.v1.GetClusterResponse>(
                 service, METHODID_GET_CLUSTER)))
+        .addMethod(
+          getDrainNodeMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.durable.v1.DrainNodeRequest,
+              dev.durable.v1.DrainNodeResponse>(
+                service, METHODID_DRAIN_NODE)))
         .build();
   }
 
@@ -2386,18 +3386,27 @@ public final class DurableControlGrpc {
               .addMethod(getGetStatsMethod())
               .addMethod(getListHandlersMethod())
               .addMethod(getListWorkersMethod())
+              .addMethod(getListDeploymentsMethod())
+              .addMethod(getPromoteBuildMethod())
+              .addMethod(getRollBackBuildMethod())
+              .addMethod(getDrainBuildMethod())
+              .addMethod(getListPatchesMethod())
               .addMethod(getPauseMethod())
               .addMethod(getResumeMethod())
               .addMethod(getCancelMethod())
               .addMethod(getRestartMethod())
+              .addMethod(getRepinMethod())
+              .addMethod(getExportInvocationMethod())
               .addMethod(getSignalMethod())
               .addMethod(getPurgeMethod())
               .addMethod(getResolveAwakeableMethod())
               .addMethod(getCreateWebhookMethod())
+              .addMethod(getRevokeWebhookMethod())
               .addMethod(getGetStateMethod())
               .addMethod(getSetStateMethod())
               .addMethod(getGetServerInfoMethod())
               .addMethod(getGetClusterMethod())
+              .addMethod(getDrainNodeMethod())
               .build();
         }
       }

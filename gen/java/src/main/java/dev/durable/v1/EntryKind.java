@@ -167,6 +167,26 @@ public enum EntryKind
    * <code>ENTRY_KIND_CANCEL = 14;</code>
    */
   ENTRY_KIND_CANCEL(14),
+  /**
+   * <pre>
+   * A patch: the program has asked whether it runs with the change of its code that `name` names, and
+   * it does. Complete when it is acknowledged. A program that asks and whose journal went past this
+   * point before the change has no such entry, and runs without the change.
+   * </pre>
+   *
+   * <code>ENTRY_KIND_PATCH = 15;</code>
+   */
+  ENTRY_KIND_PATCH(15),
+  /**
+   * <pre>
+   * A patch whose question the program has replaced, because the answer is always yes by now. Code that
+   * still asks finds its answer here, and code that does not ask any more goes past. Complete when it
+   * is acknowledged.
+   * </pre>
+   *
+   * <code>ENTRY_KIND_DEPRECATED_PATCH = 16;</code>
+   */
+  ENTRY_KIND_DEPRECATED_PATCH(16),
   UNRECOGNIZED(-1),
   ;
 
@@ -327,6 +347,26 @@ public enum EntryKind
    * <code>ENTRY_KIND_CANCEL = 14;</code>
    */
   public static final int ENTRY_KIND_CANCEL_VALUE = 14;
+  /**
+   * <pre>
+   * A patch: the program has asked whether it runs with the change of its code that `name` names, and
+   * it does. Complete when it is acknowledged. A program that asks and whose journal went past this
+   * point before the change has no such entry, and runs without the change.
+   * </pre>
+   *
+   * <code>ENTRY_KIND_PATCH = 15;</code>
+   */
+  public static final int ENTRY_KIND_PATCH_VALUE = 15;
+  /**
+   * <pre>
+   * A patch whose question the program has replaced, because the answer is always yes by now. Code that
+   * still asks finds its answer here, and code that does not ask any more goes past. Complete when it
+   * is acknowledged.
+   * </pre>
+   *
+   * <code>ENTRY_KIND_DEPRECATED_PATCH = 16;</code>
+   */
+  public static final int ENTRY_KIND_DEPRECATED_PATCH_VALUE = 16;
 
 
   public final int getNumber() {
@@ -368,6 +408,8 @@ public enum EntryKind
       case 12: return ENTRY_KIND_SIGNAL;
       case 13: return ENTRY_KIND_RESOLVE;
       case 14: return ENTRY_KIND_CANCEL;
+      case 15: return ENTRY_KIND_PATCH;
+      case 16: return ENTRY_KIND_DEPRECATED_PATCH;
       default: return null;
     }
   }

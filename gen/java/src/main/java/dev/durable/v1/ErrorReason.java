@@ -147,6 +147,96 @@ public enum ErrorReason
    * <code>ERROR_REASON_HTTP_NOT_SERVED = 14;</code>
    */
   ERROR_REASON_HTTP_NOT_SERVED(14),
+  /**
+   * <pre>
+   * NOT_FOUND. No live node has the name. Metadata: `node`, `live` (the names of the live nodes,
+   * comma-separated).
+   * </pre>
+   *
+   * <code>ERROR_REASON_NODE_NOT_FOUND = 15;</code>
+   */
+  ERROR_REASON_NODE_NOT_FOUND(15),
+  /**
+   * <pre>
+   * FAILED_PRECONDITION. No other node can take over the partitions of the node: there is none, or all
+   * of them drain too. Metadata: `node`, `draining` (the names of the other nodes that drain,
+   * comma-separated). Start another node, or undo the drain of one.
+   * </pre>
+   *
+   * <code>ERROR_REASON_NO_OTHER_NODE = 16;</code>
+   */
+  ERROR_REASON_NO_OTHER_NODE(16),
+  /**
+   * <pre>
+   * UNAUTHENTICATED. The control plane authenticates its callers, and the call has no valid credential.
+   * Metadata: `problem`: `missing`, `malformed`, `unknown`, `expired` or `revoked`. A client must not
+   * retry with the same credential.
+   * </pre>
+   *
+   * <code>ERROR_REASON_UNAUTHENTICATED = 17;</code>
+   */
+  ERROR_REASON_UNAUTHENTICATED(17),
+  /**
+   * <pre>
+   * PERMISSION_DENIED. The caller is known and may not do this. Metadata: `identity`, `scopes` (one of
+   * them is needed, comma-separated), and where applicable `handler`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_PERMISSION_DENIED = 18;</code>
+   */
+  ERROR_REASON_PERMISSION_DENIED(18),
+  /**
+   * <pre>
+   * NOT_FOUND. No API token has the name. Metadata: `name`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_TOKEN_NOT_FOUND = 19;</code>
+   */
+  ERROR_REASON_TOKEN_NOT_FOUND(19),
+  /**
+   * <pre>
+   * ALREADY_EXISTS. An API token has the name already. Metadata: `name`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_TOKEN_EXISTS = 20;</code>
+   */
+  ERROR_REASON_TOKEN_EXISTS(20),
+  /**
+   * <pre>
+   * FAILED_PRECONDITION. The webhook through which the outcome of an awakeable came is revoked.
+   * Metadata: `webhook_id`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_WEBHOOK_REVOKED = 21;</code>
+   */
+  ERROR_REASON_WEBHOOK_REVOKED(21),
+  /**
+   * <pre>
+   * NOT_FOUND. No worker has registered the build, or it was forgotten since. Metadata: `build_id`,
+   * `known` (up to ten builds, latest first).
+   * </pre>
+   *
+   * <code>ERROR_REASON_BUILD_NOT_FOUND = 22;</code>
+   */
+  ERROR_REASON_BUILD_NOT_FOUND(22),
+  /**
+   * <pre>
+   * FAILED_PRECONDITION. The build is the current one of a handler, and its new invocations have to go
+   * somewhere. Metadata: `build_id`, `handlers` (comma-separated). Promote another build first.
+   * </pre>
+   *
+   * <code>ERROR_REASON_BUILD_IN_USE = 23;</code>
+   */
+  ERROR_REASON_BUILD_IN_USE(23),
+  /**
+   * <pre>
+   * FAILED_PRECONDITION. The build is not the current one of any of the handlers, or none was current
+   * before it. Metadata: `build_id`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_NOTHING_TO_ROLL_BACK = 24;</code>
+   */
+  ERROR_REASON_NOTHING_TO_ROLL_BACK(24),
   UNRECOGNIZED(-1),
   ;
 
@@ -291,6 +381,96 @@ public enum ErrorReason
    * <code>ERROR_REASON_HTTP_NOT_SERVED = 14;</code>
    */
   public static final int ERROR_REASON_HTTP_NOT_SERVED_VALUE = 14;
+  /**
+   * <pre>
+   * NOT_FOUND. No live node has the name. Metadata: `node`, `live` (the names of the live nodes,
+   * comma-separated).
+   * </pre>
+   *
+   * <code>ERROR_REASON_NODE_NOT_FOUND = 15;</code>
+   */
+  public static final int ERROR_REASON_NODE_NOT_FOUND_VALUE = 15;
+  /**
+   * <pre>
+   * FAILED_PRECONDITION. No other node can take over the partitions of the node: there is none, or all
+   * of them drain too. Metadata: `node`, `draining` (the names of the other nodes that drain,
+   * comma-separated). Start another node, or undo the drain of one.
+   * </pre>
+   *
+   * <code>ERROR_REASON_NO_OTHER_NODE = 16;</code>
+   */
+  public static final int ERROR_REASON_NO_OTHER_NODE_VALUE = 16;
+  /**
+   * <pre>
+   * UNAUTHENTICATED. The control plane authenticates its callers, and the call has no valid credential.
+   * Metadata: `problem`: `missing`, `malformed`, `unknown`, `expired` or `revoked`. A client must not
+   * retry with the same credential.
+   * </pre>
+   *
+   * <code>ERROR_REASON_UNAUTHENTICATED = 17;</code>
+   */
+  public static final int ERROR_REASON_UNAUTHENTICATED_VALUE = 17;
+  /**
+   * <pre>
+   * PERMISSION_DENIED. The caller is known and may not do this. Metadata: `identity`, `scopes` (one of
+   * them is needed, comma-separated), and where applicable `handler`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_PERMISSION_DENIED = 18;</code>
+   */
+  public static final int ERROR_REASON_PERMISSION_DENIED_VALUE = 18;
+  /**
+   * <pre>
+   * NOT_FOUND. No API token has the name. Metadata: `name`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_TOKEN_NOT_FOUND = 19;</code>
+   */
+  public static final int ERROR_REASON_TOKEN_NOT_FOUND_VALUE = 19;
+  /**
+   * <pre>
+   * ALREADY_EXISTS. An API token has the name already. Metadata: `name`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_TOKEN_EXISTS = 20;</code>
+   */
+  public static final int ERROR_REASON_TOKEN_EXISTS_VALUE = 20;
+  /**
+   * <pre>
+   * FAILED_PRECONDITION. The webhook through which the outcome of an awakeable came is revoked.
+   * Metadata: `webhook_id`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_WEBHOOK_REVOKED = 21;</code>
+   */
+  public static final int ERROR_REASON_WEBHOOK_REVOKED_VALUE = 21;
+  /**
+   * <pre>
+   * NOT_FOUND. No worker has registered the build, or it was forgotten since. Metadata: `build_id`,
+   * `known` (up to ten builds, latest first).
+   * </pre>
+   *
+   * <code>ERROR_REASON_BUILD_NOT_FOUND = 22;</code>
+   */
+  public static final int ERROR_REASON_BUILD_NOT_FOUND_VALUE = 22;
+  /**
+   * <pre>
+   * FAILED_PRECONDITION. The build is the current one of a handler, and its new invocations have to go
+   * somewhere. Metadata: `build_id`, `handlers` (comma-separated). Promote another build first.
+   * </pre>
+   *
+   * <code>ERROR_REASON_BUILD_IN_USE = 23;</code>
+   */
+  public static final int ERROR_REASON_BUILD_IN_USE_VALUE = 23;
+  /**
+   * <pre>
+   * FAILED_PRECONDITION. The build is not the current one of any of the handlers, or none was current
+   * before it. Metadata: `build_id`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_NOTHING_TO_ROLL_BACK = 24;</code>
+   */
+  public static final int ERROR_REASON_NOTHING_TO_ROLL_BACK_VALUE = 24;
 
 
   public final int getNumber() {
@@ -332,6 +512,16 @@ public enum ErrorReason
       case 12: return ERROR_REASON_PROTOCOL_VIOLATION;
       case 13: return ERROR_REASON_INTERNAL;
       case 14: return ERROR_REASON_HTTP_NOT_SERVED;
+      case 15: return ERROR_REASON_NODE_NOT_FOUND;
+      case 16: return ERROR_REASON_NO_OTHER_NODE;
+      case 17: return ERROR_REASON_UNAUTHENTICATED;
+      case 18: return ERROR_REASON_PERMISSION_DENIED;
+      case 19: return ERROR_REASON_TOKEN_NOT_FOUND;
+      case 20: return ERROR_REASON_TOKEN_EXISTS;
+      case 21: return ERROR_REASON_WEBHOOK_REVOKED;
+      case 22: return ERROR_REASON_BUILD_NOT_FOUND;
+      case 23: return ERROR_REASON_BUILD_IN_USE;
+      case 24: return ERROR_REASON_NOTHING_TO_ROLL_BACK;
       default: return null;
     }
   }

@@ -35,7 +35,7 @@ public final class ErrorsProto extends com.google.protobuf.GeneratedFile {
       descriptor;
   static {
     java.lang.String[] descriptorData = {
-      "\n\027durable/v1/errors.proto\022\ndurable.v1*\224\004" +
+      "\n\027durable/v1/errors.proto\022\ndurable.v1*\346\006" +
       "\n\013ErrorReason\022\034\n\030ERROR_REASON_UNSPECIFIE" +
       "D\020\000\022\"\n\036ERROR_REASON_HANDLER_NOT_FOUND\020\001\022" +
       "%\n!ERROR_REASON_INVOCATION_NOT_FOUND\020\002\022$" +
@@ -49,9 +49,17 @@ public final class ErrorsProto extends com.google.protobuf.GeneratedFile {
       "\020\n\022\036\n\032ERROR_REASON_UNIMPLEMENTED\020\013\022#\n\037ER" +
       "ROR_REASON_PROTOCOL_VIOLATION\020\014\022\031\n\025ERROR" +
       "_REASON_INTERNAL\020\r\022 \n\034ERROR_REASON_HTTP_" +
-      "NOT_SERVED\020\016BH\n\016dev.durable.v1B\013ErrorsPr" +
-      "otoP\001Z\'durable.dev/gen/go/durable/v1;dur" +
-      "ablev1b\006proto3"
+      "NOT_SERVED\020\016\022\037\n\033ERROR_REASON_NODE_NOT_FO" +
+      "UND\020\017\022\036\n\032ERROR_REASON_NO_OTHER_NODE\020\020\022 \n" +
+      "\034ERROR_REASON_UNAUTHENTICATED\020\021\022\"\n\036ERROR" +
+      "_REASON_PERMISSION_DENIED\020\022\022 \n\034ERROR_REA" +
+      "SON_TOKEN_NOT_FOUND\020\023\022\035\n\031ERROR_REASON_TO" +
+      "KEN_EXISTS\020\024\022 \n\034ERROR_REASON_WEBHOOK_REV" +
+      "OKED\020\025\022 \n\034ERROR_REASON_BUILD_NOT_FOUND\020\026" +
+      "\022\035\n\031ERROR_REASON_BUILD_IN_USE\020\027\022%\n!ERROR" +
+      "_REASON_NOTHING_TO_ROLL_BACK\020\030BH\n\016dev.du" +
+      "rable.v1B\013ErrorsProtoP\001Z\'durable.dev/gen" +
+      "/go/durable/v1;durablev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

@@ -151,7 +151,7 @@ public enum HandlerKind
   }
   public static com.google.protobuf.Descriptors.EnumDescriptor
       getDescriptor() {
-    return dev.durable.v1.InvocationProto.getDescriptor().getEnumTypes().get(2);
+    return dev.durable.v1.InvocationProto.getDescriptor().getEnumTypes().get(3);
   }
 
   private static final HandlerKind[] VALUES = values();

@@ -38,6 +38,7 @@ private static final long serialVersionUID = 0L;
     inputSchema_ = "";
     outputSchema_ = "";
     description_ = "";
+    versioning_ = 0;
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -447,6 +448,32 @@ private static final long serialVersionUID = 0L;
     return maxConcurrent_;
   }
 
+  public static final int VERSIONING_FIELD_NUMBER = 11;
+  private int versioning_ = 0;
+  /**
+   * <pre>
+   * Which workers go on with its invocations. Pinned needs a `build_id` in the worker's Hello.
+   * </pre>
+   *
+   * <code>.durable.v1.Versioning versioning = 11;</code>
+   * @return The enum numeric value on the wire for versioning.
+   */
+  @java.lang.Override public int getVersioningValue() {
+    return versioning_;
+  }
+  /**
+   * <pre>
+   * Which workers go on with its invocations. Pinned needs a `build_id` in the worker's Hello.
+   * </pre>
+   *
+   * <code>.durable.v1.Versioning versioning = 11;</code>
+   * @return The versioning.
+   */
+  @java.lang.Override public dev.durable.v1.Versioning getVersioning() {
+    dev.durable.v1.Versioning result = dev.durable.v1.Versioning.forNumber(versioning_);
+    return result == null ? dev.durable.v1.Versioning.UNRECOGNIZED : result;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -490,6 +517,9 @@ private static final long serialVersionUID = 0L;
     }
     if (maxConcurrent_ != 0) {
       output.writeInt32(10, maxConcurrent_);
+    }
+    if (versioning_ != dev.durable.v1.Versioning.VERSIONING_UNSPECIFIED.getNumber()) {
+      output.writeEnum(11, versioning_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -535,6 +565,10 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeInt32Size(10, maxConcurrent_);
     }
+    if (versioning_ != dev.durable.v1.Versioning.VERSIONING_UNSPECIFIED.getNumber()) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeEnumSize(11, versioning_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -578,6 +612,7 @@ private static final long serialVersionUID = 0L;
     }
     if (getMaxConcurrent()
         != other.getMaxConcurrent()) return false;
+    if (versioning_ != other.versioning_) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -615,6 +650,8 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + MAX_CONCURRENT_FIELD_NUMBER;
     hash = (53 * hash) + getMaxConcurrent();
+    hash = (37 * hash) + VERSIONING_FIELD_NUMBER;
+    hash = (53 * hash) + versioning_;
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -780,6 +817,7 @@ private static final long serialVersionUID = 0L;
         timeoutBuilder_ = null;
       }
       maxConcurrent_ = 0;
+      versioning_ = 0;
       return this;
     }
 
@@ -853,6 +891,9 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000200) != 0)) {
         result.maxConcurrent_ = maxConcurrent_;
       }
+      if (((from_bitField0_ & 0x00000400) != 0)) {
+        result.versioning_ = versioning_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -907,6 +948,9 @@ private static final long serialVersionUID = 0L;
       }
       if (other.getMaxConcurrent() != 0) {
         setMaxConcurrent(other.getMaxConcurrent());
+      }
+      if (other.versioning_ != 0) {
+        setVersioningValue(other.getVersioningValue());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -990,6 +1034,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000200;
               break;
             } // case 80
+            case 88: {
+              versioning_ = input.readEnum();
+              bitField0_ |= 0x00000400;
+              break;
+            } // case 88
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2058,6 +2107,77 @@ private static final long serialVersionUID = 0L;
     public Builder clearMaxConcurrent() {
       bitField0_ = (bitField0_ & ~0x00000200);
       maxConcurrent_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private int versioning_ = 0;
+    /**
+     * <pre>
+     * Which workers go on with its invocations. Pinned needs a `build_id` in the worker's Hello.
+     * </pre>
+     *
+     * <code>.durable.v1.Versioning versioning = 11;</code>
+     * @return The enum numeric value on the wire for versioning.
+     */
+    @java.lang.Override public int getVersioningValue() {
+      return versioning_;
+    }
+    /**
+     * <pre>
+     * Which workers go on with its invocations. Pinned needs a `build_id` in the worker's Hello.
+     * </pre>
+     *
+     * <code>.durable.v1.Versioning versioning = 11;</code>
+     * @param value The enum numeric value on the wire for versioning to set.
+     * @return This builder for chaining.
+     */
+    public Builder setVersioningValue(int value) {
+      versioning_ = value;
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Which workers go on with its invocations. Pinned needs a `build_id` in the worker's Hello.
+     * </pre>
+     *
+     * <code>.durable.v1.Versioning versioning = 11;</code>
+     * @return The versioning.
+     */
+    @java.lang.Override
+    public dev.durable.v1.Versioning getVersioning() {
+      dev.durable.v1.Versioning result = dev.durable.v1.Versioning.forNumber(versioning_);
+      return result == null ? dev.durable.v1.Versioning.UNRECOGNIZED : result;
+    }
+    /**
+     * <pre>
+     * Which workers go on with its invocations. Pinned needs a `build_id` in the worker's Hello.
+     * </pre>
+     *
+     * <code>.durable.v1.Versioning versioning = 11;</code>
+     * @param value The versioning to set.
+     * @return This builder for chaining.
+     */
+    public Builder setVersioning(dev.durable.v1.Versioning value) {
+      if (value == null) { throw new NullPointerException(); }
+      bitField0_ |= 0x00000400;
+      versioning_ = value.getNumber();
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Which workers go on with its invocations. Pinned needs a `build_id` in the worker's Hello.
+     * </pre>
+     *
+     * <code>.durable.v1.Versioning versioning = 11;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearVersioning() {
+      bitField0_ = (bitField0_ & ~0x00000400);
+      versioning_ = 0;
       onChanged();
       return this;
     }

@@ -222,4 +222,23 @@ public interface HandlerSpecOrBuilder extends
    * @return The maxConcurrent.
    */
   int getMaxConcurrent();
+
+  /**
+   * <pre>
+   * Which workers go on with its invocations. Pinned needs a `build_id` in the worker's Hello.
+   * </pre>
+   *
+   * <code>.durable.v1.Versioning versioning = 11;</code>
+   * @return The enum numeric value on the wire for versioning.
+   */
+  int getVersioningValue();
+  /**
+   * <pre>
+   * Which workers go on with its invocations. Pinned needs a `build_id` in the worker's Hello.
+   * </pre>
+   *
+   * <code>.durable.v1.Versioning versioning = 11;</code>
+   * @return The versioning.
+   */
+  dev.durable.v1.Versioning getVersioning();
 }

@@ -170,7 +170,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object buildId_ = "";
   /**
    * <pre>
-   * The build that the worker runs.
+   * The build that the worker runs: the same for all workers with the same code, and another one
+   * after each change. At most `id_bytes`. Empty: unknown; then no handler may be pinned.
    * </pre>
    *
    * <code>string build_id = 4;</code>
@@ -191,7 +192,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The build that the worker runs.
+   * The build that the worker runs: the same for all workers with the same code, and another one
+   * after each change. At most `id_bytes`. Empty: unknown; then no handler may be pinned.
    * </pre>
    *
    * <code>string build_id = 4;</code>
@@ -402,6 +404,23 @@ private static final long serialVersionUID = 0L;
     return resumed_.get(index);
   }
 
+  public static final int SESSION_NUMBER_FIELD_NUMBER = 9;
+  private long sessionNumber_ = 0L;
+  /**
+   * <pre>
+   * The number of this session among those that the worker has opened, counted from 1. Hellos of one
+   * worker may overtake each other on their way through several nodes; one with a lower number than
+   * another that has come is refused with UNAVAILABLE. 0 if the worker does not count.
+   * </pre>
+   *
+   * <code>int64 session_number = 9;</code>
+   * @return The sessionNumber.
+   */
+  @java.lang.Override
+  public long getSessionNumber() {
+    return sessionNumber_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -439,6 +458,9 @@ private static final long serialVersionUID = 0L;
     }
     for (int i = 0; i < resumed_.size(); i++) {
       output.writeMessage(8, resumed_.get(i));
+    }
+    if (sessionNumber_ != 0L) {
+      output.writeInt64(9, sessionNumber_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -482,6 +504,10 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(8, resumed_.get(i));
     }
+    if (sessionNumber_ != 0L) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt64Size(9, sessionNumber_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -513,6 +539,8 @@ private static final long serialVersionUID = 0L;
         .equals(other.getCapabilitiesList())) return false;
     if (!getResumedList()
         .equals(other.getResumedList())) return false;
+    if (getSessionNumber()
+        != other.getSessionNumber()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -546,6 +574,9 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + RESUMED_FIELD_NUMBER;
       hash = (53 * hash) + getResumedList().hashCode();
     }
+    hash = (37 * hash) + SESSION_NUMBER_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
+        getSessionNumber());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -702,6 +733,7 @@ private static final long serialVersionUID = 0L;
         resumedBuilder_.clear();
       }
       bitField0_ = (bitField0_ & ~0x00000080);
+      sessionNumber_ = 0L;
       return this;
     }
 
@@ -775,6 +807,9 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000040) != 0)) {
         capabilities_.makeImmutable();
         result.capabilities_ = capabilities_;
+      }
+      if (((from_bitField0_ & 0x00000100) != 0)) {
+        result.sessionNumber_ = sessionNumber_;
       }
     }
 
@@ -873,6 +908,9 @@ private static final long serialVersionUID = 0L;
           }
         }
       }
+      if (other.getSessionNumber() != 0L) {
+        setSessionNumber(other.getSessionNumber());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -956,6 +994,11 @@ private static final long serialVersionUID = 0L;
               }
               break;
             } // case 66
+            case 72: {
+              sessionNumber_ = input.readInt64();
+              bitField0_ |= 0x00000100;
+              break;
+            } // case 72
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1209,7 +1252,8 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object buildId_ = "";
     /**
      * <pre>
-     * The build that the worker runs.
+     * The build that the worker runs: the same for all workers with the same code, and another one
+     * after each change. At most `id_bytes`. Empty: unknown; then no handler may be pinned.
      * </pre>
      *
      * <code>string build_id = 4;</code>
@@ -1229,7 +1273,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The build that the worker runs.
+     * The build that the worker runs: the same for all workers with the same code, and another one
+     * after each change. At most `id_bytes`. Empty: unknown; then no handler may be pinned.
      * </pre>
      *
      * <code>string build_id = 4;</code>
@@ -1250,7 +1295,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The build that the worker runs.
+     * The build that the worker runs: the same for all workers with the same code, and another one
+     * after each change. At most `id_bytes`. Empty: unknown; then no handler may be pinned.
      * </pre>
      *
      * <code>string build_id = 4;</code>
@@ -1267,7 +1313,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The build that the worker runs.
+     * The build that the worker runs: the same for all workers with the same code, and another one
+     * after each change. At most `id_bytes`. Empty: unknown; then no handler may be pinned.
      * </pre>
      *
      * <code>string build_id = 4;</code>
@@ -1281,7 +1328,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The build that the worker runs.
+     * The build that the worker runs: the same for all workers with the same code, and another one
+     * after each change. At most `id_bytes`. Empty: unknown; then no handler may be pinned.
      * </pre>
      *
      * <code>string build_id = 4;</code>
@@ -2111,6 +2159,56 @@ private static final long serialVersionUID = 0L;
         resumed_ = null;
       }
       return resumedBuilder_;
+    }
+
+    private long sessionNumber_ ;
+    /**
+     * <pre>
+     * The number of this session among those that the worker has opened, counted from 1. Hellos of one
+     * worker may overtake each other on their way through several nodes; one with a lower number than
+     * another that has come is refused with UNAVAILABLE. 0 if the worker does not count.
+     * </pre>
+     *
+     * <code>int64 session_number = 9;</code>
+     * @return The sessionNumber.
+     */
+    @java.lang.Override
+    public long getSessionNumber() {
+      return sessionNumber_;
+    }
+    /**
+     * <pre>
+     * The number of this session among those that the worker has opened, counted from 1. Hellos of one
+     * worker may overtake each other on their way through several nodes; one with a lower number than
+     * another that has come is refused with UNAVAILABLE. 0 if the worker does not count.
+     * </pre>
+     *
+     * <code>int64 session_number = 9;</code>
+     * @param value The sessionNumber to set.
+     * @return This builder for chaining.
+     */
+    public Builder setSessionNumber(long value) {
+
+      sessionNumber_ = value;
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The number of this session among those that the worker has opened, counted from 1. Hellos of one
+     * worker may overtake each other on their way through several nodes; one with a lower number than
+     * another that has come is refused with UNAVAILABLE. 0 if the worker does not count.
+     * </pre>
+     *
+     * <code>int64 session_number = 9;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearSessionNumber() {
+      bitField0_ = (bitField0_ & ~0x00000100);
+      sessionNumber_ = 0L;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.Hello)

@@ -64,7 +64,8 @@ public interface HelloOrBuilder extends
 
   /**
    * <pre>
-   * The build that the worker runs.
+   * The build that the worker runs: the same for all workers with the same code, and another one
+   * after each change. At most `id_bytes`. Empty: unknown; then no handler may be pinned.
    * </pre>
    *
    * <code>string build_id = 4;</code>
@@ -73,7 +74,8 @@ public interface HelloOrBuilder extends
   java.lang.String getBuildId();
   /**
    * <pre>
-   * The build that the worker runs.
+   * The build that the worker runs: the same for all workers with the same code, and another one
+   * after each change. At most `id_bytes`. Empty: unknown; then no handler may be pinned.
    * </pre>
    *
    * <code>string build_id = 4;</code>
@@ -220,4 +222,16 @@ public interface HelloOrBuilder extends
    */
   dev.durable.v1.OwnedAttemptOrBuilder getResumedOrBuilder(
       int index);
+
+  /**
+   * <pre>
+   * The number of this session among those that the worker has opened, counted from 1. Hellos of one
+   * worker may overtake each other on their way through several nodes; one with a lower number than
+   * another that has come is refused with UNAVAILABLE. 0 if the worker does not count.
+   * </pre>
+   *
+   * <code>int64 session_number = 9;</code>
+   * @return The sessionNumber.
+   */
+  long getSessionNumber();
 }

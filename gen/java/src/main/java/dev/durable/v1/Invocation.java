@@ -45,6 +45,10 @@ private static final long serialVersionUID = 0L;
     journal_ = java.util.Collections.emptyList();
     awakeables_ = java.util.Collections.emptyList();
     failingSteps_ = java.util.Collections.emptyList();
+    buildId_ = "";
+    waitingForBuild_ = "";
+    attempts_ = java.util.Collections.emptyList();
+    sourceInvocationId_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -1403,6 +1407,271 @@ dev.durable.v1.Payload defaultValue) {
     return failingSteps_.get(index);
   }
 
+  public static final int BUILD_ID_FIELD_NUMBER = 31;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object buildId_ = "";
+  /**
+   * <pre>
+   * The build that began its journal; before it has one, that of its last attempt. Empty before the
+   * first attempt, and for workers without a build id.
+   * </pre>
+   *
+   * <code>string build_id = 31;</code>
+   * @return The buildId.
+   */
+  @java.lang.Override
+  public java.lang.String getBuildId() {
+    java.lang.Object ref = buildId_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      buildId_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The build that began its journal; before it has one, that of its last attempt. Empty before the
+   * first attempt, and for workers without a build id.
+   * </pre>
+   *
+   * <code>string build_id = 31;</code>
+   * @return The bytes for buildId.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getBuildIdBytes() {
+    java.lang.Object ref = buildId_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      buildId_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int PINNED_FIELD_NUMBER = 32;
+  private boolean pinned_ = false;
+  /**
+   * <pre>
+   * True if its attempts go to workers of that build only, because the handler was pinned there.
+   * </pre>
+   *
+   * <code>bool pinned = 32;</code>
+   * @return The pinned.
+   */
+  @java.lang.Override
+  public boolean getPinned() {
+    return pinned_;
+  }
+
+  public static final int WAITING_FOR_BUILD_FIELD_NUMBER = 33;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object waitingForBuild_ = "";
+  /**
+   * <pre>
+   * In PENDING, the build that it waits for, if no connected worker of that build serves its handler.
+   * </pre>
+   *
+   * <code>string waiting_for_build = 33;</code>
+   * @return The waitingForBuild.
+   */
+  @java.lang.Override
+  public java.lang.String getWaitingForBuild() {
+    java.lang.Object ref = waitingForBuild_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      waitingForBuild_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * In PENDING, the build that it waits for, if no connected worker of that build serves its handler.
+   * </pre>
+   *
+   * <code>string waiting_for_build = 33;</code>
+   * @return The bytes for waitingForBuild.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getWaitingForBuildBytes() {
+    java.lang.Object ref = waitingForBuild_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      waitingForBuild_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int RUN_FIELD_NUMBER = 34;
+  private int run_ = 0;
+  /**
+   * <pre>
+   * The number of its run, from 1. A program that continues as new begins another one, with a new
+   * journal.
+   * </pre>
+   *
+   * <code>int32 run = 34;</code>
+   * @return The run.
+   */
+  @java.lang.Override
+  public int getRun() {
+    return run_;
+  }
+
+  public static final int FIRST_INDEX_FIELD_NUMBER = 35;
+  private int firstIndex_ = 0;
+  /**
+   * <pre>
+   * The index of the first entry of the run's journal: 0 in the first run.
+   * </pre>
+   *
+   * <code>int32 first_index = 35;</code>
+   * @return The firstIndex.
+   */
+  @java.lang.Override
+  public int getFirstIndex() {
+    return firstIndex_;
+  }
+
+  public static final int ATTEMPTS_FIELD_NUMBER = 36;
+  @SuppressWarnings("serial")
+  private java.util.List<dev.durable.v1.InvocationAttempt> attempts_;
+  /**
+   * <pre>
+   * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+   */
+  @java.lang.Override
+  public java.util.List<dev.durable.v1.InvocationAttempt> getAttemptsList() {
+    return attempts_;
+  }
+  /**
+   * <pre>
+   * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+   */
+  @java.lang.Override
+  public java.util.List<? extends dev.durable.v1.InvocationAttemptOrBuilder> 
+      getAttemptsOrBuilderList() {
+    return attempts_;
+  }
+  /**
+   * <pre>
+   * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+   */
+  @java.lang.Override
+  public int getAttemptsCount() {
+    return attempts_.size();
+  }
+  /**
+   * <pre>
+   * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+   */
+  @java.lang.Override
+  public dev.durable.v1.InvocationAttempt getAttempts(int index) {
+    return attempts_.get(index);
+  }
+  /**
+   * <pre>
+   * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+   */
+  @java.lang.Override
+  public dev.durable.v1.InvocationAttemptOrBuilder getAttemptsOrBuilder(
+      int index) {
+    return attempts_.get(index);
+  }
+
+  public static final int SOURCE_INVOCATION_ID_FIELD_NUMBER = 37;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object sourceInvocationId_ = "";
+  /**
+   * <pre>
+   * The invocation that this one was restarted or forked from, else empty.
+   * </pre>
+   *
+   * <code>string source_invocation_id = 37;</code>
+   * @return The sourceInvocationId.
+   */
+  @java.lang.Override
+  public java.lang.String getSourceInvocationId() {
+    java.lang.Object ref = sourceInvocationId_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      sourceInvocationId_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The invocation that this one was restarted or forked from, else empty.
+   * </pre>
+   *
+   * <code>string source_invocation_id = 37;</code>
+   * @return The bytes for sourceInvocationId.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getSourceInvocationIdBytes() {
+    java.lang.Object ref = sourceInvocationId_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      sourceInvocationId_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int SOURCE_INDEX_FIELD_NUMBER = 38;
+  private int sourceIndex_ = 0;
+  /**
+   * <pre>
+   * The index in its source's journal before which entries were copied; 0 for none.
+   * </pre>
+   *
+   * <code>int32 source_index = 38;</code>
+   * @return The sourceIndex.
+   */
+  @java.lang.Override
+  public int getSourceIndex() {
+    return sourceIndex_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -1512,6 +1781,30 @@ dev.durable.v1.Payload defaultValue) {
     }
     for (int i = 0; i < failingSteps_.size(); i++) {
       output.writeMessage(30, failingSteps_.get(i));
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(buildId_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 31, buildId_);
+    }
+    if (pinned_ != false) {
+      output.writeBool(32, pinned_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(waitingForBuild_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 33, waitingForBuild_);
+    }
+    if (run_ != 0) {
+      output.writeInt32(34, run_);
+    }
+    if (firstIndex_ != 0) {
+      output.writeInt32(35, firstIndex_);
+    }
+    for (int i = 0; i < attempts_.size(); i++) {
+      output.writeMessage(36, attempts_.get(i));
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(sourceInvocationId_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 37, sourceInvocationId_);
+    }
+    if (sourceIndex_ != 0) {
+      output.writeInt32(38, sourceIndex_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -1645,6 +1938,35 @@ dev.durable.v1.Payload defaultValue) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(30, failingSteps_.get(i));
     }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(buildId_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(31, buildId_);
+    }
+    if (pinned_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(32, pinned_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(waitingForBuild_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(33, waitingForBuild_);
+    }
+    if (run_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(34, run_);
+    }
+    if (firstIndex_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(35, firstIndex_);
+    }
+    for (int i = 0; i < attempts_.size(); i++) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(36, attempts_.get(i));
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(sourceInvocationId_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(37, sourceInvocationId_);
+    }
+    if (sourceIndex_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(38, sourceIndex_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -1755,6 +2077,22 @@ dev.durable.v1.Payload defaultValue) {
     }
     if (!getFailingStepsList()
         .equals(other.getFailingStepsList())) return false;
+    if (!getBuildId()
+        .equals(other.getBuildId())) return false;
+    if (getPinned()
+        != other.getPinned()) return false;
+    if (!getWaitingForBuild()
+        .equals(other.getWaitingForBuild())) return false;
+    if (getRun()
+        != other.getRun()) return false;
+    if (getFirstIndex()
+        != other.getFirstIndex()) return false;
+    if (!getAttemptsList()
+        .equals(other.getAttemptsList())) return false;
+    if (!getSourceInvocationId()
+        .equals(other.getSourceInvocationId())) return false;
+    if (getSourceIndex()
+        != other.getSourceIndex()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1860,6 +2198,25 @@ dev.durable.v1.Payload defaultValue) {
       hash = (37 * hash) + FAILING_STEPS_FIELD_NUMBER;
       hash = (53 * hash) + getFailingStepsList().hashCode();
     }
+    hash = (37 * hash) + BUILD_ID_FIELD_NUMBER;
+    hash = (53 * hash) + getBuildId().hashCode();
+    hash = (37 * hash) + PINNED_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getPinned());
+    hash = (37 * hash) + WAITING_FOR_BUILD_FIELD_NUMBER;
+    hash = (53 * hash) + getWaitingForBuild().hashCode();
+    hash = (37 * hash) + RUN_FIELD_NUMBER;
+    hash = (53 * hash) + getRun();
+    hash = (37 * hash) + FIRST_INDEX_FIELD_NUMBER;
+    hash = (53 * hash) + getFirstIndex();
+    if (getAttemptsCount() > 0) {
+      hash = (37 * hash) + ATTEMPTS_FIELD_NUMBER;
+      hash = (53 * hash) + getAttemptsList().hashCode();
+    }
+    hash = (37 * hash) + SOURCE_INVOCATION_ID_FIELD_NUMBER;
+    hash = (53 * hash) + getSourceInvocationId().hashCode();
+    hash = (37 * hash) + SOURCE_INDEX_FIELD_NUMBER;
+    hash = (53 * hash) + getSourceIndex();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -2035,12 +2392,14 @@ dev.durable.v1.Payload defaultValue) {
         internalGetCancelFieldBuilder();
         internalGetDeadlineFieldBuilder();
         internalGetFailingStepsFieldBuilder();
+        internalGetAttemptsFieldBuilder();
       }
     }
     @java.lang.Override
     public Builder clear() {
       super.clear();
       bitField0_ = 0;
+      bitField1_ = 0;
       invocationId_ = "";
       handler_ = "";
       key_ = "";
@@ -2137,6 +2496,20 @@ dev.durable.v1.Payload defaultValue) {
         failingStepsBuilder_.clear();
       }
       bitField0_ = (bitField0_ & ~0x20000000);
+      buildId_ = "";
+      pinned_ = false;
+      waitingForBuild_ = "";
+      run_ = 0;
+      firstIndex_ = 0;
+      if (attemptsBuilder_ == null) {
+        attempts_ = java.util.Collections.emptyList();
+      } else {
+        attempts_ = null;
+        attemptsBuilder_.clear();
+      }
+      bitField1_ = (bitField1_ & ~0x00000008);
+      sourceInvocationId_ = "";
+      sourceIndex_ = 0;
       return this;
     }
 
@@ -2165,6 +2538,7 @@ dev.durable.v1.Payload defaultValue) {
       dev.durable.v1.Invocation result = new dev.durable.v1.Invocation(this);
       buildPartialRepeatedFields(result);
       if (bitField0_ != 0) { buildPartial0(result); }
+      if (bitField1_ != 0) { buildPartial1(result); }
       onBuilt();
       return result;
     }
@@ -2196,6 +2570,15 @@ dev.durable.v1.Payload defaultValue) {
         result.failingSteps_ = failingSteps_;
       } else {
         result.failingSteps_ = failingStepsBuilder_.build();
+      }
+      if (attemptsBuilder_ == null) {
+        if (((bitField1_ & 0x00000008) != 0)) {
+          attempts_ = java.util.Collections.unmodifiableList(attempts_);
+          bitField1_ = (bitField1_ & ~0x00000008);
+        }
+        result.attempts_ = attempts_;
+      } else {
+        result.attempts_ = attemptsBuilder_.build();
       }
     }
 
@@ -2320,7 +2703,32 @@ dev.durable.v1.Payload defaultValue) {
             : deadlineBuilder_.build();
         to_bitField0_ |= 0x00000800;
       }
+      if (((from_bitField0_ & 0x40000000) != 0)) {
+        result.buildId_ = buildId_;
+      }
+      if (((from_bitField0_ & 0x80000000) != 0)) {
+        result.pinned_ = pinned_;
+      }
       result.bitField0_ |= to_bitField0_;
+    }
+
+    private void buildPartial1(dev.durable.v1.Invocation result) {
+      int from_bitField1_ = bitField1_;
+      if (((from_bitField1_ & 0x00000001) != 0)) {
+        result.waitingForBuild_ = waitingForBuild_;
+      }
+      if (((from_bitField1_ & 0x00000002) != 0)) {
+        result.run_ = run_;
+      }
+      if (((from_bitField1_ & 0x00000004) != 0)) {
+        result.firstIndex_ = firstIndex_;
+      }
+      if (((from_bitField1_ & 0x00000010) != 0)) {
+        result.sourceInvocationId_ = sourceInvocationId_;
+      }
+      if (((from_bitField1_ & 0x00000020) != 0)) {
+        result.sourceIndex_ = sourceIndex_;
+      }
     }
 
     @java.lang.Override
@@ -2511,6 +2919,59 @@ dev.durable.v1.Payload defaultValue) {
             failingStepsBuilder_.addAllMessages(other.failingSteps_);
           }
         }
+      }
+      if (!other.getBuildId().isEmpty()) {
+        buildId_ = other.buildId_;
+        bitField0_ |= 0x40000000;
+        onChanged();
+      }
+      if (other.getPinned() != false) {
+        setPinned(other.getPinned());
+      }
+      if (!other.getWaitingForBuild().isEmpty()) {
+        waitingForBuild_ = other.waitingForBuild_;
+        bitField1_ |= 0x00000001;
+        onChanged();
+      }
+      if (other.getRun() != 0) {
+        setRun(other.getRun());
+      }
+      if (other.getFirstIndex() != 0) {
+        setFirstIndex(other.getFirstIndex());
+      }
+      if (attemptsBuilder_ == null) {
+        if (!other.attempts_.isEmpty()) {
+          if (attempts_.isEmpty()) {
+            attempts_ = other.attempts_;
+            bitField1_ = (bitField1_ & ~0x00000008);
+          } else {
+            ensureAttemptsIsMutable();
+            attempts_.addAll(other.attempts_);
+          }
+          onChanged();
+        }
+      } else {
+        if (!other.attempts_.isEmpty()) {
+          if (attemptsBuilder_.isEmpty()) {
+            attemptsBuilder_.dispose();
+            attemptsBuilder_ = null;
+            attempts_ = other.attempts_;
+            bitField1_ = (bitField1_ & ~0x00000008);
+            attemptsBuilder_ = 
+              com.google.protobuf.GeneratedMessage.alwaysUseFieldBuilders ?
+                 internalGetAttemptsFieldBuilder() : null;
+          } else {
+            attemptsBuilder_.addAllMessages(other.attempts_);
+          }
+        }
+      }
+      if (!other.getSourceInvocationId().isEmpty()) {
+        sourceInvocationId_ = other.sourceInvocationId_;
+        bitField1_ |= 0x00000010;
+        onChanged();
+      }
+      if (other.getSourceIndex() != 0) {
+        setSourceIndex(other.getSourceIndex());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -2744,6 +3205,54 @@ dev.durable.v1.Payload defaultValue) {
               }
               break;
             } // case 242
+            case 250: {
+              buildId_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x40000000;
+              break;
+            } // case 250
+            case 256: {
+              pinned_ = input.readBool();
+              bitField0_ |= 0x80000000;
+              break;
+            } // case 256
+            case 266: {
+              waitingForBuild_ = input.readStringRequireUtf8();
+              bitField1_ |= 0x00000001;
+              break;
+            } // case 266
+            case 272: {
+              run_ = input.readInt32();
+              bitField1_ |= 0x00000002;
+              break;
+            } // case 272
+            case 280: {
+              firstIndex_ = input.readInt32();
+              bitField1_ |= 0x00000004;
+              break;
+            } // case 280
+            case 290: {
+              dev.durable.v1.InvocationAttempt m =
+                  input.readMessage(
+                      dev.durable.v1.InvocationAttempt.parser(),
+                      extensionRegistry);
+              if (attemptsBuilder_ == null) {
+                ensureAttemptsIsMutable();
+                attempts_.add(m);
+              } else {
+                attemptsBuilder_.addMessage(m);
+              }
+              break;
+            } // case 290
+            case 298: {
+              sourceInvocationId_ = input.readStringRequireUtf8();
+              bitField1_ |= 0x00000010;
+              break;
+            } // case 298
+            case 304: {
+              sourceIndex_ = input.readInt32();
+              bitField1_ |= 0x00000020;
+              break;
+            } // case 304
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2760,6 +3269,7 @@ dev.durable.v1.Payload defaultValue) {
       return this;
     }
     private int bitField0_;
+    private int bitField1_;
 
     private java.lang.Object invocationId_ = "";
     /**
@@ -6970,6 +7480,778 @@ dev.durable.v1.Payload defaultValue) {
         failingSteps_ = null;
       }
       return failingStepsBuilder_;
+    }
+
+    private java.lang.Object buildId_ = "";
+    /**
+     * <pre>
+     * The build that began its journal; before it has one, that of its last attempt. Empty before the
+     * first attempt, and for workers without a build id.
+     * </pre>
+     *
+     * <code>string build_id = 31;</code>
+     * @return The buildId.
+     */
+    public java.lang.String getBuildId() {
+      java.lang.Object ref = buildId_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        buildId_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The build that began its journal; before it has one, that of its last attempt. Empty before the
+     * first attempt, and for workers without a build id.
+     * </pre>
+     *
+     * <code>string build_id = 31;</code>
+     * @return The bytes for buildId.
+     */
+    public com.google.protobuf.ByteString
+        getBuildIdBytes() {
+      java.lang.Object ref = buildId_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        buildId_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The build that began its journal; before it has one, that of its last attempt. Empty before the
+     * first attempt, and for workers without a build id.
+     * </pre>
+     *
+     * <code>string build_id = 31;</code>
+     * @param value The buildId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setBuildId(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      buildId_ = value;
+      bitField0_ |= 0x40000000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The build that began its journal; before it has one, that of its last attempt. Empty before the
+     * first attempt, and for workers without a build id.
+     * </pre>
+     *
+     * <code>string build_id = 31;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearBuildId() {
+      buildId_ = getDefaultInstance().getBuildId();
+      bitField0_ = (bitField0_ & ~0x40000000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The build that began its journal; before it has one, that of its last attempt. Empty before the
+     * first attempt, and for workers without a build id.
+     * </pre>
+     *
+     * <code>string build_id = 31;</code>
+     * @param value The bytes for buildId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setBuildIdBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      buildId_ = value;
+      bitField0_ |= 0x40000000;
+      onChanged();
+      return this;
+    }
+
+    private boolean pinned_ ;
+    /**
+     * <pre>
+     * True if its attempts go to workers of that build only, because the handler was pinned there.
+     * </pre>
+     *
+     * <code>bool pinned = 32;</code>
+     * @return The pinned.
+     */
+    @java.lang.Override
+    public boolean getPinned() {
+      return pinned_;
+    }
+    /**
+     * <pre>
+     * True if its attempts go to workers of that build only, because the handler was pinned there.
+     * </pre>
+     *
+     * <code>bool pinned = 32;</code>
+     * @param value The pinned to set.
+     * @return This builder for chaining.
+     */
+    public Builder setPinned(boolean value) {
+
+      pinned_ = value;
+      bitField0_ |= 0x80000000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * True if its attempts go to workers of that build only, because the handler was pinned there.
+     * </pre>
+     *
+     * <code>bool pinned = 32;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearPinned() {
+      bitField0_ = (bitField0_ & ~0x80000000);
+      pinned_ = false;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object waitingForBuild_ = "";
+    /**
+     * <pre>
+     * In PENDING, the build that it waits for, if no connected worker of that build serves its handler.
+     * </pre>
+     *
+     * <code>string waiting_for_build = 33;</code>
+     * @return The waitingForBuild.
+     */
+    public java.lang.String getWaitingForBuild() {
+      java.lang.Object ref = waitingForBuild_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        waitingForBuild_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * In PENDING, the build that it waits for, if no connected worker of that build serves its handler.
+     * </pre>
+     *
+     * <code>string waiting_for_build = 33;</code>
+     * @return The bytes for waitingForBuild.
+     */
+    public com.google.protobuf.ByteString
+        getWaitingForBuildBytes() {
+      java.lang.Object ref = waitingForBuild_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        waitingForBuild_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * In PENDING, the build that it waits for, if no connected worker of that build serves its handler.
+     * </pre>
+     *
+     * <code>string waiting_for_build = 33;</code>
+     * @param value The waitingForBuild to set.
+     * @return This builder for chaining.
+     */
+    public Builder setWaitingForBuild(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      waitingForBuild_ = value;
+      bitField1_ |= 0x00000001;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * In PENDING, the build that it waits for, if no connected worker of that build serves its handler.
+     * </pre>
+     *
+     * <code>string waiting_for_build = 33;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearWaitingForBuild() {
+      waitingForBuild_ = getDefaultInstance().getWaitingForBuild();
+      bitField1_ = (bitField1_ & ~0x00000001);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * In PENDING, the build that it waits for, if no connected worker of that build serves its handler.
+     * </pre>
+     *
+     * <code>string waiting_for_build = 33;</code>
+     * @param value The bytes for waitingForBuild to set.
+     * @return This builder for chaining.
+     */
+    public Builder setWaitingForBuildBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      waitingForBuild_ = value;
+      bitField1_ |= 0x00000001;
+      onChanged();
+      return this;
+    }
+
+    private int run_ ;
+    /**
+     * <pre>
+     * The number of its run, from 1. A program that continues as new begins another one, with a new
+     * journal.
+     * </pre>
+     *
+     * <code>int32 run = 34;</code>
+     * @return The run.
+     */
+    @java.lang.Override
+    public int getRun() {
+      return run_;
+    }
+    /**
+     * <pre>
+     * The number of its run, from 1. A program that continues as new begins another one, with a new
+     * journal.
+     * </pre>
+     *
+     * <code>int32 run = 34;</code>
+     * @param value The run to set.
+     * @return This builder for chaining.
+     */
+    public Builder setRun(int value) {
+
+      run_ = value;
+      bitField1_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The number of its run, from 1. A program that continues as new begins another one, with a new
+     * journal.
+     * </pre>
+     *
+     * <code>int32 run = 34;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearRun() {
+      bitField1_ = (bitField1_ & ~0x00000002);
+      run_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private int firstIndex_ ;
+    /**
+     * <pre>
+     * The index of the first entry of the run's journal: 0 in the first run.
+     * </pre>
+     *
+     * <code>int32 first_index = 35;</code>
+     * @return The firstIndex.
+     */
+    @java.lang.Override
+    public int getFirstIndex() {
+      return firstIndex_;
+    }
+    /**
+     * <pre>
+     * The index of the first entry of the run's journal: 0 in the first run.
+     * </pre>
+     *
+     * <code>int32 first_index = 35;</code>
+     * @param value The firstIndex to set.
+     * @return This builder for chaining.
+     */
+    public Builder setFirstIndex(int value) {
+
+      firstIndex_ = value;
+      bitField1_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The index of the first entry of the run's journal: 0 in the first run.
+     * </pre>
+     *
+     * <code>int32 first_index = 35;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearFirstIndex() {
+      bitField1_ = (bitField1_ & ~0x00000004);
+      firstIndex_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private java.util.List<dev.durable.v1.InvocationAttempt> attempts_ =
+      java.util.Collections.emptyList();
+    private void ensureAttemptsIsMutable() {
+      if (!((bitField1_ & 0x00000008) != 0)) {
+        attempts_ = new java.util.ArrayList<dev.durable.v1.InvocationAttempt>(attempts_);
+        bitField1_ |= 0x00000008;
+       }
+    }
+
+    private com.google.protobuf.RepeatedFieldBuilder<
+        dev.durable.v1.InvocationAttempt, dev.durable.v1.InvocationAttempt.Builder, dev.durable.v1.InvocationAttemptOrBuilder> attemptsBuilder_;
+
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public java.util.List<dev.durable.v1.InvocationAttempt> getAttemptsList() {
+      if (attemptsBuilder_ == null) {
+        return java.util.Collections.unmodifiableList(attempts_);
+      } else {
+        return attemptsBuilder_.getMessageList();
+      }
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public int getAttemptsCount() {
+      if (attemptsBuilder_ == null) {
+        return attempts_.size();
+      } else {
+        return attemptsBuilder_.getCount();
+      }
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public dev.durable.v1.InvocationAttempt getAttempts(int index) {
+      if (attemptsBuilder_ == null) {
+        return attempts_.get(index);
+      } else {
+        return attemptsBuilder_.getMessage(index);
+      }
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public Builder setAttempts(
+        int index, dev.durable.v1.InvocationAttempt value) {
+      if (attemptsBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureAttemptsIsMutable();
+        attempts_.set(index, value);
+        onChanged();
+      } else {
+        attemptsBuilder_.setMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public Builder setAttempts(
+        int index, dev.durable.v1.InvocationAttempt.Builder builderForValue) {
+      if (attemptsBuilder_ == null) {
+        ensureAttemptsIsMutable();
+        attempts_.set(index, builderForValue.build());
+        onChanged();
+      } else {
+        attemptsBuilder_.setMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public Builder addAttempts(dev.durable.v1.InvocationAttempt value) {
+      if (attemptsBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureAttemptsIsMutable();
+        attempts_.add(value);
+        onChanged();
+      } else {
+        attemptsBuilder_.addMessage(value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public Builder addAttempts(
+        int index, dev.durable.v1.InvocationAttempt value) {
+      if (attemptsBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureAttemptsIsMutable();
+        attempts_.add(index, value);
+        onChanged();
+      } else {
+        attemptsBuilder_.addMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public Builder addAttempts(
+        dev.durable.v1.InvocationAttempt.Builder builderForValue) {
+      if (attemptsBuilder_ == null) {
+        ensureAttemptsIsMutable();
+        attempts_.add(builderForValue.build());
+        onChanged();
+      } else {
+        attemptsBuilder_.addMessage(builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public Builder addAttempts(
+        int index, dev.durable.v1.InvocationAttempt.Builder builderForValue) {
+      if (attemptsBuilder_ == null) {
+        ensureAttemptsIsMutable();
+        attempts_.add(index, builderForValue.build());
+        onChanged();
+      } else {
+        attemptsBuilder_.addMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public Builder addAllAttempts(
+        java.lang.Iterable<? extends dev.durable.v1.InvocationAttempt> values) {
+      if (attemptsBuilder_ == null) {
+        ensureAttemptsIsMutable();
+        com.google.protobuf.AbstractMessageLite.Builder.addAll(
+            values, attempts_);
+        onChanged();
+      } else {
+        attemptsBuilder_.addAllMessages(values);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public Builder clearAttempts() {
+      if (attemptsBuilder_ == null) {
+        attempts_ = java.util.Collections.emptyList();
+        bitField1_ = (bitField1_ & ~0x00000008);
+        onChanged();
+      } else {
+        attemptsBuilder_.clear();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public Builder removeAttempts(int index) {
+      if (attemptsBuilder_ == null) {
+        ensureAttemptsIsMutable();
+        attempts_.remove(index);
+        onChanged();
+      } else {
+        attemptsBuilder_.remove(index);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public dev.durable.v1.InvocationAttempt.Builder getAttemptsBuilder(
+        int index) {
+      return internalGetAttemptsFieldBuilder().getBuilder(index);
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public dev.durable.v1.InvocationAttemptOrBuilder getAttemptsOrBuilder(
+        int index) {
+      if (attemptsBuilder_ == null) {
+        return attempts_.get(index);  } else {
+        return attemptsBuilder_.getMessageOrBuilder(index);
+      }
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public java.util.List<? extends dev.durable.v1.InvocationAttemptOrBuilder> 
+         getAttemptsOrBuilderList() {
+      if (attemptsBuilder_ != null) {
+        return attemptsBuilder_.getMessageOrBuilderList();
+      } else {
+        return java.util.Collections.unmodifiableList(attempts_);
+      }
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public dev.durable.v1.InvocationAttempt.Builder addAttemptsBuilder() {
+      return internalGetAttemptsFieldBuilder().addBuilder(
+          dev.durable.v1.InvocationAttempt.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public dev.durable.v1.InvocationAttempt.Builder addAttemptsBuilder(
+        int index) {
+      return internalGetAttemptsFieldBuilder().addBuilder(
+          index, dev.durable.v1.InvocationAttempt.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+     */
+    public java.util.List<dev.durable.v1.InvocationAttempt.Builder> 
+         getAttemptsBuilderList() {
+      return internalGetAttemptsFieldBuilder().getBuilderList();
+    }
+    private com.google.protobuf.RepeatedFieldBuilder<
+        dev.durable.v1.InvocationAttempt, dev.durable.v1.InvocationAttempt.Builder, dev.durable.v1.InvocationAttemptOrBuilder> 
+        internalGetAttemptsFieldBuilder() {
+      if (attemptsBuilder_ == null) {
+        attemptsBuilder_ = new com.google.protobuf.RepeatedFieldBuilder<
+            dev.durable.v1.InvocationAttempt, dev.durable.v1.InvocationAttempt.Builder, dev.durable.v1.InvocationAttemptOrBuilder>(
+                attempts_,
+                ((bitField1_ & 0x00000008) != 0),
+                getParentForChildren(),
+                isClean());
+        attempts_ = null;
+      }
+      return attemptsBuilder_;
+    }
+
+    private java.lang.Object sourceInvocationId_ = "";
+    /**
+     * <pre>
+     * The invocation that this one was restarted or forked from, else empty.
+     * </pre>
+     *
+     * <code>string source_invocation_id = 37;</code>
+     * @return The sourceInvocationId.
+     */
+    public java.lang.String getSourceInvocationId() {
+      java.lang.Object ref = sourceInvocationId_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        sourceInvocationId_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The invocation that this one was restarted or forked from, else empty.
+     * </pre>
+     *
+     * <code>string source_invocation_id = 37;</code>
+     * @return The bytes for sourceInvocationId.
+     */
+    public com.google.protobuf.ByteString
+        getSourceInvocationIdBytes() {
+      java.lang.Object ref = sourceInvocationId_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        sourceInvocationId_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The invocation that this one was restarted or forked from, else empty.
+     * </pre>
+     *
+     * <code>string source_invocation_id = 37;</code>
+     * @param value The sourceInvocationId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setSourceInvocationId(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      sourceInvocationId_ = value;
+      bitField1_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The invocation that this one was restarted or forked from, else empty.
+     * </pre>
+     *
+     * <code>string source_invocation_id = 37;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearSourceInvocationId() {
+      sourceInvocationId_ = getDefaultInstance().getSourceInvocationId();
+      bitField1_ = (bitField1_ & ~0x00000010);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The invocation that this one was restarted or forked from, else empty.
+     * </pre>
+     *
+     * <code>string source_invocation_id = 37;</code>
+     * @param value The bytes for sourceInvocationId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setSourceInvocationIdBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      sourceInvocationId_ = value;
+      bitField1_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+
+    private int sourceIndex_ ;
+    /**
+     * <pre>
+     * The index in its source's journal before which entries were copied; 0 for none.
+     * </pre>
+     *
+     * <code>int32 source_index = 38;</code>
+     * @return The sourceIndex.
+     */
+    @java.lang.Override
+    public int getSourceIndex() {
+      return sourceIndex_;
+    }
+    /**
+     * <pre>
+     * The index in its source's journal before which entries were copied; 0 for none.
+     * </pre>
+     *
+     * <code>int32 source_index = 38;</code>
+     * @param value The sourceIndex to set.
+     * @return This builder for chaining.
+     */
+    public Builder setSourceIndex(int value) {
+
+      sourceIndex_ = value;
+      bitField1_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The index in its source's journal before which entries were copied; 0 for none.
+     * </pre>
+     *
+     * <code>int32 source_index = 38;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearSourceIndex() {
+      bitField1_ = (bitField1_ & ~0x00000020);
+      sourceIndex_ = 0;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.Invocation)

@@ -807,4 +807,151 @@ dev.durable.v1.Payload defaultValue);
    */
   dev.durable.v1.FailingStepOrBuilder getFailingStepsOrBuilder(
       int index);
+
+  /**
+   * <pre>
+   * The build that began its journal; before it has one, that of its last attempt. Empty before the
+   * first attempt, and for workers without a build id.
+   * </pre>
+   *
+   * <code>string build_id = 31;</code>
+   * @return The buildId.
+   */
+  java.lang.String getBuildId();
+  /**
+   * <pre>
+   * The build that began its journal; before it has one, that of its last attempt. Empty before the
+   * first attempt, and for workers without a build id.
+   * </pre>
+   *
+   * <code>string build_id = 31;</code>
+   * @return The bytes for buildId.
+   */
+  com.google.protobuf.ByteString
+      getBuildIdBytes();
+
+  /**
+   * <pre>
+   * True if its attempts go to workers of that build only, because the handler was pinned there.
+   * </pre>
+   *
+   * <code>bool pinned = 32;</code>
+   * @return The pinned.
+   */
+  boolean getPinned();
+
+  /**
+   * <pre>
+   * In PENDING, the build that it waits for, if no connected worker of that build serves its handler.
+   * </pre>
+   *
+   * <code>string waiting_for_build = 33;</code>
+   * @return The waitingForBuild.
+   */
+  java.lang.String getWaitingForBuild();
+  /**
+   * <pre>
+   * In PENDING, the build that it waits for, if no connected worker of that build serves its handler.
+   * </pre>
+   *
+   * <code>string waiting_for_build = 33;</code>
+   * @return The bytes for waitingForBuild.
+   */
+  com.google.protobuf.ByteString
+      getWaitingForBuildBytes();
+
+  /**
+   * <pre>
+   * The number of its run, from 1. A program that continues as new begins another one, with a new
+   * journal.
+   * </pre>
+   *
+   * <code>int32 run = 34;</code>
+   * @return The run.
+   */
+  int getRun();
+
+  /**
+   * <pre>
+   * The index of the first entry of the run's journal: 0 in the first run.
+   * </pre>
+   *
+   * <code>int32 first_index = 35;</code>
+   * @return The firstIndex.
+   */
+  int getFirstIndex();
+
+  /**
+   * <pre>
+   * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+   */
+  java.util.List<dev.durable.v1.InvocationAttempt> 
+      getAttemptsList();
+  /**
+   * <pre>
+   * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+   */
+  dev.durable.v1.InvocationAttempt getAttempts(int index);
+  /**
+   * <pre>
+   * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+   */
+  int getAttemptsCount();
+  /**
+   * <pre>
+   * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+   */
+  java.util.List<? extends dev.durable.v1.InvocationAttemptOrBuilder> 
+      getAttemptsOrBuilderList();
+  /**
+   * <pre>
+   * The last attempts, oldest first, at most 50, if the journal was requested. The last one may run.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.InvocationAttempt attempts = 36;</code>
+   */
+  dev.durable.v1.InvocationAttemptOrBuilder getAttemptsOrBuilder(
+      int index);
+
+  /**
+   * <pre>
+   * The invocation that this one was restarted or forked from, else empty.
+   * </pre>
+   *
+   * <code>string source_invocation_id = 37;</code>
+   * @return The sourceInvocationId.
+   */
+  java.lang.String getSourceInvocationId();
+  /**
+   * <pre>
+   * The invocation that this one was restarted or forked from, else empty.
+   * </pre>
+   *
+   * <code>string source_invocation_id = 37;</code>
+   * @return The bytes for sourceInvocationId.
+   */
+  com.google.protobuf.ByteString
+      getSourceInvocationIdBytes();
+
+  /**
+   * <pre>
+   * The index in its source's journal before which entries were copied; 0 for none.
+   * </pre>
+   *
+   * <code>int32 source_index = 38;</code>
+   * @return The sourceIndex.
+   */
+  int getSourceIndex();
 }

@@ -67,6 +67,11 @@ public final class InvocationProto extends com.google.protobuf.GeneratedFile {
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_durable_v1_Invocation_WorkflowStateEntry_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_InvocationAttempt_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_InvocationAttempt_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_durable_v1_RetryPolicy_descriptor;
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
@@ -93,7 +98,7 @@ public final class InvocationProto extends com.google.protobuf.GeneratedFile {
       "\n\033durable/v1/invocation.proto\022\ndurable.v" +
       "1\032\030durable/v1/payload.proto\032\036google/prot" +
       "obuf/duration.proto\032\037google/protobuf/tim" +
-      "estamp.proto\"\223\003\n\014JournalEntry\022\r\n\005index\030\001" +
+      "estamp.proto\"\245\003\n\014JournalEntry\022\r\n\005index\030\001" +
       " \001(\005\022#\n\004kind\030\002 \001(\0162\025.durable.v1.EntryKin" +
       "d\022\014\n\004name\030\003 \001(\t\022%\n\010argument\030\004 \001(\0132\023.dura" +
       "ble.v1.Payload\022$\n\007outcome\030\005 \001(\0132\023.durabl" +
@@ -103,99 +108,123 @@ public final class InvocationProto extends com.google.protobuf.GeneratedFile {
       ".protobuf.Timestamp\022,\n\010due_time\030\t \001(\0132\032." +
       "google.protobuf.Timestamp\022\034\n\024target_invo" +
       "cation_id\030\n \001(\t\022\017\n\007attempt\030\013 \001(\005\022\030\n\020fail" +
-      "ed_try_count\030\014 \001(\005\"\203\002\n\013FailingStep\022\r\n\005in" +
-      "dex\030\001 \001(\005\022#\n\004kind\030\002 \001(\0162\025.durable.v1.Ent" +
-      "ryKind\022\014\n\004name\030\003 \001(\t\022\030\n\020failed_try_count" +
-      "\030\004 \001(\005\0226\n\022first_failure_time\030\005 \001(\0132\032.goo" +
-      "gle.protobuf.Timestamp\0225\n\021last_failure_t" +
-      "ime\030\006 \001(\0132\032.google.protobuf.Timestamp\022)\n" +
-      "\014last_failure\030\007 \001(\0132\023.durable.v1.Failure" +
-      "\"\321\001\n\tAwakeable\022\024\n\014awakeable_id\030\001 \001(\t\022\025\n\r" +
-      "invocation_id\030\002 \001(\t\022/\n\013create_time\030\003 \001(\013" +
-      "2\032.google.protobuf.Timestamp\0220\n\014resolve_" +
-      "time\030\004 \001(\0132\032.google.protobuf.Timestamp\022$" +
-      "\n\007outcome\030\005 \001(\0132\023.durable.v1.Outcome\022\016\n\006" +
-      "schema\030\006 \001(\t\"_\n\nCancelInfo\022\020\n\010identity\030\001" +
-      " \001(\t\022\016\n\006reason\030\002 \001(\t\022/\n\013cancel_time\030\003 \001(" +
-      "\0132\032.google.protobuf.Timestamp\"]\n\tPauseIn" +
-      "fo\022\020\n\010identity\030\001 \001(\t\022\016\n\006reason\030\002 \001(\t\022.\n\n" +
-      "pause_time\030\003 \001(\0132\032.google.protobuf.Times" +
-      "tamp\"\273\t\n\nInvocation\022\025\n\rinvocation_id\030\001 \001" +
-      "(\t\022\017\n\007handler\030\002 \001(\t\022\013\n\003key\030\003 \001(\t\022*\n\005stat" +
-      "e\030\004 \001(\0162\033.durable.v1.InvocationState\022$\n\007" +
-      "outcome\030\005 \001(\0132\023.durable.v1.Outcome\022\"\n\005in" +
-      "put\030\006 \001(\0132\023.durable.v1.Payload\022\017\n\007attemp" +
-      "t\030\007 \001(\005\022)\n\014last_failure\030\010 \001(\0132\023.durable." +
-      "v1.Failure\022$\n\005pause\030\t \001(\0132\025.durable.v1.P" +
-      "auseInfo\022/\n\013create_time\030\n \001(\0132\032.google.p" +
-      "rotobuf.Timestamp\022.\n\nstart_time\030\013 \001(\0132\032." +
-      "google.protobuf.Timestamp\022/\n\013update_time" +
-      "\030\014 \001(\0132\032.google.protobuf.Timestamp\0221\n\rco" +
-      "mplete_time\030\r \001(\0132\032.google.protobuf.Time" +
-      "stamp\022-\n\twake_time\030\016 \001(\0132\032.google.protob" +
-      "uf.Timestamp\022/\n\013expire_time\030\017 \001(\0132\032.goog" +
-      "le.protobuf.Timestamp\022\026\n\016journal_length\030" +
-      "\020 \001(\005\022\017\n\007service\030\021 \001(\t\022\025\n\rpartition_key\030" +
-      "\022 \001(\t\022\027\n\017idempotency_key\030\023 \001(\t\0224\n\007header" +
-      "s\030\024 \003(\0132#.durable.v1.Invocation.HeadersE" +
-      "ntry\022\021\n\tworker_id\030\025 \001(\t\022\017\n\007version\030\026 \001(\t" +
-      "\022\034\n\024parent_invocation_id\030\027 \001(\t\022)\n\007journa" +
-      "l\030\030 \003(\0132\030.durable.v1.JournalEntry\022A\n\016wor" +
-      "kflow_state\030\031 \003(\0132).durable.v1.Invocatio" +
-      "n.WorkflowStateEntry\022\020\n\010priority\030\032 \001(\005\022)" +
-      "\n\nawakeables\030\033 \003(\0132\025.durable.v1.Awakeabl" +
-      "e\022&\n\006cancel\030\034 \001(\0132\026.durable.v1.CancelInf" +
-      "o\022,\n\010deadline\030\035 \001(\0132\032.google.protobuf.Ti" +
-      "mestamp\022.\n\rfailing_steps\030\036 \003(\0132\027.durable" +
-      ".v1.FailingStep\032.\n\014HeadersEntry\022\013\n\003key\030\001" +
-      " \001(\t\022\r\n\005value\030\002 \001(\t:\0028\001\032I\n\022WorkflowState" +
-      "Entry\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.dura" +
-      "ble.v1.Payload:\0028\001\"\355\002\n\013RetryPolicy\0223\n\020in" +
-      "itial_interval\030\001 \001(\0132\031.google.protobuf.D" +
-      "uration\022\022\n\nmultiplier\030\002 \001(\001\022/\n\014max_inter" +
-      "val\030\003 \001(\0132\031.google.protobuf.Duration\022\024\n\014" +
-      "max_attempts\030\004 \001(\005\022\016\n\006jitter\030\005 \001(\001\0228\n\014on" +
-      "_exhausted\030\006 \001(\0162\".durable.v1.RetryPolic" +
-      "y.Exhaustion\022/\n\014max_duration\030\007 \001(\0132\031.goo" +
-      "gle.protobuf.Duration\"S\n\nExhaustion\022\032\n\026E" +
-      "XHAUSTION_UNSPECIFIED\020\000\022\023\n\017EXHAUSTION_FA" +
-      "IL\020\001\022\024\n\020EXHAUSTION_PAUSE\020\002\"\266\002\n\013HandlerSp" +
-      "ec\022\014\n\004name\030\001 \001(\t\022%\n\004kind\030\002 \001(\0162\027.durable" +
-      ".v1.HandlerKind\022-\n\014retry_policy\030\003 \001(\0132\027." +
-      "durable.v1.RetryPolicy\022,\n\tretention\030\004 \001(" +
-      "\0132\031.google.protobuf.Duration\022\017\n\007version\030" +
-      "\005 \001(\t\022\024\n\014input_schema\030\006 \001(\t\022\025\n\routput_sc" +
-      "hema\030\007 \001(\t\022\023\n\013description\030\010 \001(\t\022*\n\007timeo" +
-      "ut\030\t \001(\0132\031.google.protobuf.Duration\022\026\n\016m" +
-      "ax_concurrent\030\n \001(\005\"\251\001\n\013HandlerInfo\022%\n\004s" +
-      "pec\030\001 \001(\0132\027.durable.v1.HandlerSpec\022\024\n\014wo" +
-      "rker_count\030\002 \001(\005\022\025\n\rpending_count\030\003 \001(\003\022" +
-      "\025\n\rrunning_count\030\004 \001(\003\022/\n\013create_time\030\005 " +
-      "\001(\0132\032.google.protobuf.Timestamp*\313\002\n\017Invo" +
-      "cationState\022 \n\034INVOCATION_STATE_UNSPECIF" +
-      "IED\020\000\022\036\n\032INVOCATION_STATE_SCHEDULED\020\001\022\034\n" +
-      "\030INVOCATION_STATE_PENDING\020\002\022\034\n\030INVOCATIO" +
-      "N_STATE_RUNNING\020\003\022\036\n\032INVOCATION_STATE_SU" +
-      "SPENDED\020\004\022 \n\034INVOCATION_STATE_BACKING_OF" +
-      "F\020\005\022\033\n\027INVOCATION_STATE_PAUSED\020\006\022\036\n\032INVO" +
-      "CATION_STATE_COMPLETED\020\007\022\033\n\027INVOCATION_S" +
-      "TATE_FAILED\020\010\022\036\n\032INVOCATION_STATE_CANCEL" +
-      "LED\020\t*\364\002\n\tEntryKind\022\032\n\026ENTRY_KIND_UNSPEC" +
-      "IFIED\020\000\022\022\n\016ENTRY_KIND_RUN\020\001\022\023\n\017ENTRY_KIN" +
-      "D_CALL\020\002\022\024\n\020ENTRY_KIND_SLEEP\020\003\022\030\n\024ENTRY_" +
-      "KIND_AWAKEABLE\020\004\022\030\n\024ENTRY_KIND_GET_STATE" +
-      "\020\005\022\030\n\024ENTRY_KIND_SET_STATE\020\006\022\032\n\026ENTRY_KI" +
-      "ND_CLEAR_STATE\020\007\022\031\n\025ENTRY_KIND_STATE_KEY" +
-      "S\020\010\022\025\n\021ENTRY_KIND_INVOKE\020\t\022\023\n\017ENTRY_KIND" +
-      "_SEND\020\n\022\025\n\021ENTRY_KIND_ATTACH\020\013\022\025\n\021ENTRY_" +
-      "KIND_SIGNAL\020\014\022\026\n\022ENTRY_KIND_RESOLVE\020\r\022\025\n" +
-      "\021ENTRY_KIND_CANCEL\020\016*\211\001\n\013HandlerKind\022\034\n\030" +
-      "HANDLER_KIND_UNSPECIFIED\020\000\022\031\n\025HANDLER_KI" +
-      "ND_WORKFLOW\020\001\022!\n\035HANDLER_KIND_OBJECT_EXC" +
-      "LUSIVE\020\002\022\036\n\032HANDLER_KIND_OBJECT_SHARED\020\003" +
-      "BL\n\016dev.durable.v1B\017InvocationProtoP\001Z\'d" +
-      "urable.dev/gen/go/durable/v1;durablev1b\006" +
-      "proto3"
+      "ed_try_count\030\014 \001(\005\022\020\n\010build_id\030\r \001(\t\"\203\002\n" +
+      "\013FailingStep\022\r\n\005index\030\001 \001(\005\022#\n\004kind\030\002 \001(" +
+      "\0162\025.durable.v1.EntryKind\022\014\n\004name\030\003 \001(\t\022\030" +
+      "\n\020failed_try_count\030\004 \001(\005\0226\n\022first_failur" +
+      "e_time\030\005 \001(\0132\032.google.protobuf.Timestamp" +
+      "\0225\n\021last_failure_time\030\006 \001(\0132\032.google.pro" +
+      "tobuf.Timestamp\022)\n\014last_failure\030\007 \001(\0132\023." +
+      "durable.v1.Failure\"\321\001\n\tAwakeable\022\024\n\014awak" +
+      "eable_id\030\001 \001(\t\022\025\n\rinvocation_id\030\002 \001(\t\022/\n" +
+      "\013create_time\030\003 \001(\0132\032.google.protobuf.Tim" +
+      "estamp\0220\n\014resolve_time\030\004 \001(\0132\032.google.pr" +
+      "otobuf.Timestamp\022$\n\007outcome\030\005 \001(\0132\023.dura" +
+      "ble.v1.Outcome\022\016\n\006schema\030\006 \001(\t\"_\n\nCancel" +
+      "Info\022\020\n\010identity\030\001 \001(\t\022\016\n\006reason\030\002 \001(\t\022/" +
+      "\n\013cancel_time\030\003 \001(\0132\032.google.protobuf.Ti" +
+      "mestamp\"]\n\tPauseInfo\022\020\n\010identity\030\001 \001(\t\022\016" +
+      "\n\006reason\030\002 \001(\t\022.\n\npause_time\030\003 \001(\0132\032.goo" +
+      "gle.protobuf.Timestamp\"\377\n\n\nInvocation\022\025\n" +
+      "\rinvocation_id\030\001 \001(\t\022\017\n\007handler\030\002 \001(\t\022\013\n" +
+      "\003key\030\003 \001(\t\022*\n\005state\030\004 \001(\0162\033.durable.v1.I" +
+      "nvocationState\022$\n\007outcome\030\005 \001(\0132\023.durabl" +
+      "e.v1.Outcome\022\"\n\005input\030\006 \001(\0132\023.durable.v1" +
+      ".Payload\022\017\n\007attempt\030\007 \001(\005\022)\n\014last_failur" +
+      "e\030\010 \001(\0132\023.durable.v1.Failure\022$\n\005pause\030\t " +
+      "\001(\0132\025.durable.v1.PauseInfo\022/\n\013create_tim" +
+      "e\030\n \001(\0132\032.google.protobuf.Timestamp\022.\n\ns" +
+      "tart_time\030\013 \001(\0132\032.google.protobuf.Timest" +
+      "amp\022/\n\013update_time\030\014 \001(\0132\032.google.protob" +
+      "uf.Timestamp\0221\n\rcomplete_time\030\r \001(\0132\032.go" +
+      "ogle.protobuf.Timestamp\022-\n\twake_time\030\016 \001" +
+      "(\0132\032.google.protobuf.Timestamp\022/\n\013expire" +
+      "_time\030\017 \001(\0132\032.google.protobuf.Timestamp\022" +
+      "\026\n\016journal_length\030\020 \001(\005\022\017\n\007service\030\021 \001(\t" +
+      "\022\025\n\rpartition_key\030\022 \001(\t\022\027\n\017idempotency_k" +
+      "ey\030\023 \001(\t\0224\n\007headers\030\024 \003(\0132#.durable.v1.I" +
+      "nvocation.HeadersEntry\022\021\n\tworker_id\030\025 \001(" +
+      "\t\022\017\n\007version\030\026 \001(\t\022\034\n\024parent_invocation_" +
+      "id\030\027 \001(\t\022)\n\007journal\030\030 \003(\0132\030.durable.v1.J" +
+      "ournalEntry\022A\n\016workflow_state\030\031 \003(\0132).du" +
+      "rable.v1.Invocation.WorkflowStateEntry\022\020" +
+      "\n\010priority\030\032 \001(\005\022)\n\nawakeables\030\033 \003(\0132\025.d" +
+      "urable.v1.Awakeable\022&\n\006cancel\030\034 \001(\0132\026.du" +
+      "rable.v1.CancelInfo\022,\n\010deadline\030\035 \001(\0132\032." +
+      "google.protobuf.Timestamp\022.\n\rfailing_ste" +
+      "ps\030\036 \003(\0132\027.durable.v1.FailingStep\022\020\n\010bui" +
+      "ld_id\030\037 \001(\t\022\016\n\006pinned\030  \001(\010\022\031\n\021waiting_f" +
+      "or_build\030! \001(\t\022\013\n\003run\030\" \001(\005\022\023\n\013first_ind" +
+      "ex\030# \001(\005\022/\n\010attempts\030$ \003(\0132\035.durable.v1." +
+      "InvocationAttempt\022\034\n\024source_invocation_i" +
+      "d\030% \001(\t\022\024\n\014source_index\030& \001(\005\032.\n\014Headers" +
+      "Entry\022\013\n\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\t:\0028\001\032I\n" +
+      "\022WorkflowStateEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005valu" +
+      "e\030\002 \001(\0132\023.durable.v1.Payload:\0028\001\"\220\002\n\021Inv" +
+      "ocationAttempt\022\017\n\007attempt\030\001 \001(\005\022\021\n\tworke" +
+      "r_id\030\002 \001(\t\022\020\n\010build_id\030\003 \001(\t\022\017\n\007version\030" +
+      "\004 \001(\t\022.\n\nstart_time\030\005 \001(\0132\032.google.proto" +
+      "buf.Timestamp\022,\n\010end_time\030\006 \001(\0132\032.google" +
+      ".protobuf.Timestamp\022#\n\003end\030\007 \001(\0162\026.durab" +
+      "le.v1.AttemptEnd\022$\n\007failure\030\010 \001(\0132\023.dura" +
+      "ble.v1.Failure\022\013\n\003run\030\t \001(\005\"\355\002\n\013RetryPol" +
+      "icy\0223\n\020initial_interval\030\001 \001(\0132\031.google.p" +
+      "rotobuf.Duration\022\022\n\nmultiplier\030\002 \001(\001\022/\n\014" +
+      "max_interval\030\003 \001(\0132\031.google.protobuf.Dur" +
+      "ation\022\024\n\014max_attempts\030\004 \001(\005\022\016\n\006jitter\030\005 " +
+      "\001(\001\0228\n\014on_exhausted\030\006 \001(\0162\".durable.v1.R" +
+      "etryPolicy.Exhaustion\022/\n\014max_duration\030\007 " +
+      "\001(\0132\031.google.protobuf.Duration\"S\n\nExhaus" +
+      "tion\022\032\n\026EXHAUSTION_UNSPECIFIED\020\000\022\023\n\017EXHA" +
+      "USTION_FAIL\020\001\022\024\n\020EXHAUSTION_PAUSE\020\002\"\342\002\n\013" +
+      "HandlerSpec\022\014\n\004name\030\001 \001(\t\022%\n\004kind\030\002 \001(\0162" +
+      "\027.durable.v1.HandlerKind\022-\n\014retry_policy" +
+      "\030\003 \001(\0132\027.durable.v1.RetryPolicy\022,\n\treten" +
+      "tion\030\004 \001(\0132\031.google.protobuf.Duration\022\017\n" +
+      "\007version\030\005 \001(\t\022\024\n\014input_schema\030\006 \001(\t\022\025\n\r" +
+      "output_schema\030\007 \001(\t\022\023\n\013description\030\010 \001(\t" +
+      "\022*\n\007timeout\030\t \001(\0132\031.google.protobuf.Dura" +
+      "tion\022\026\n\016max_concurrent\030\n \001(\005\022*\n\nversioni" +
+      "ng\030\013 \001(\0162\026.durable.v1.Versioning\"\251\001\n\013Han" +
+      "dlerInfo\022%\n\004spec\030\001 \001(\0132\027.durable.v1.Hand" +
+      "lerSpec\022\024\n\014worker_count\030\002 \001(\005\022\025\n\rpending" +
+      "_count\030\003 \001(\003\022\025\n\rrunning_count\030\004 \001(\003\022/\n\013c" +
+      "reate_time\030\005 \001(\0132\032.google.protobuf.Times" +
+      "tamp*\313\002\n\017InvocationState\022 \n\034INVOCATION_S" +
+      "TATE_UNSPECIFIED\020\000\022\036\n\032INVOCATION_STATE_S" +
+      "CHEDULED\020\001\022\034\n\030INVOCATION_STATE_PENDING\020\002" +
+      "\022\034\n\030INVOCATION_STATE_RUNNING\020\003\022\036\n\032INVOCA" +
+      "TION_STATE_SUSPENDED\020\004\022 \n\034INVOCATION_STA" +
+      "TE_BACKING_OFF\020\005\022\033\n\027INVOCATION_STATE_PAU" +
+      "SED\020\006\022\036\n\032INVOCATION_STATE_COMPLETED\020\007\022\033\n" +
+      "\027INVOCATION_STATE_FAILED\020\010\022\036\n\032INVOCATION" +
+      "_STATE_CANCELLED\020\t*\253\003\n\tEntryKind\022\032\n\026ENTR" +
+      "Y_KIND_UNSPECIFIED\020\000\022\022\n\016ENTRY_KIND_RUN\020\001" +
+      "\022\023\n\017ENTRY_KIND_CALL\020\002\022\024\n\020ENTRY_KIND_SLEE" +
+      "P\020\003\022\030\n\024ENTRY_KIND_AWAKEABLE\020\004\022\030\n\024ENTRY_K" +
+      "IND_GET_STATE\020\005\022\030\n\024ENTRY_KIND_SET_STATE\020" +
+      "\006\022\032\n\026ENTRY_KIND_CLEAR_STATE\020\007\022\031\n\025ENTRY_K" +
+      "IND_STATE_KEYS\020\010\022\025\n\021ENTRY_KIND_INVOKE\020\t\022" +
+      "\023\n\017ENTRY_KIND_SEND\020\n\022\025\n\021ENTRY_KIND_ATTAC" +
+      "H\020\013\022\025\n\021ENTRY_KIND_SIGNAL\020\014\022\026\n\022ENTRY_KIND" +
+      "_RESOLVE\020\r\022\025\n\021ENTRY_KIND_CANCEL\020\016\022\024\n\020ENT" +
+      "RY_KIND_PATCH\020\017\022\037\n\033ENTRY_KIND_DEPRECATED" +
+      "_PATCH\020\020*\244\002\n\nAttemptEnd\022\033\n\027ATTEMPT_END_U" +
+      "NSPECIFIED\020\000\022\031\n\025ATTEMPT_END_COMPLETED\020\001\022" +
+      "\026\n\022ATTEMPT_END_FAILED\020\002\022\031\n\025ATTEMPT_END_C" +
+      "ANCELLED\020\003\022\027\n\023ATTEMPT_END_RETRIED\020\004\022\024\n\020A" +
+      "TTEMPT_END_HELD\020\005\022\031\n\025ATTEMPT_END_SUSPEND" +
+      "ED\020\006\022\026\n\022ATTEMPT_END_PAUSED\020\007\022\030\n\024ATTEMPT_" +
+      "END_RELEASED\020\010\022\024\n\020ATTEMPT_END_LOST\020\t\022\031\n\025" +
+      "ATTEMPT_END_CONTINUED\020\n*\211\001\n\013HandlerKind\022" +
+      "\034\n\030HANDLER_KIND_UNSPECIFIED\020\000\022\031\n\025HANDLER" +
+      "_KIND_WORKFLOW\020\001\022!\n\035HANDLER_KIND_OBJECT_" +
+      "EXCLUSIVE\020\002\022\036\n\032HANDLER_KIND_OBJECT_SHARE" +
+      "D\020\003*T\n\nVersioning\022\032\n\026VERSIONING_UNSPECIF" +
+      "IED\020\000\022\023\n\017VERSIONING_AUTO\020\001\022\025\n\021VERSIONING" +
+      "_PINNED\020\002BL\n\016dev.durable.v1B\017InvocationP" +
+      "rotoP\001Z\'durable.dev/gen/go/durable/v1;du" +
+      "rablev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -209,7 +238,7 @@ public final class InvocationProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_JournalEntry_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_JournalEntry_descriptor,
-        new java.lang.String[] { "Index", "Kind", "Name", "Argument", "Outcome", "CompletionNumber", "CreateTime", "CompleteTime", "DueTime", "TargetInvocationId", "Attempt", "FailedTryCount", });
+        new java.lang.String[] { "Index", "Kind", "Name", "Argument", "Outcome", "CompletionNumber", "CreateTime", "CompleteTime", "DueTime", "TargetInvocationId", "Attempt", "FailedTryCount", "BuildId", });
     internal_static_durable_v1_FailingStep_descriptor =
       getDescriptor().getMessageType(1);
     internal_static_durable_v1_FailingStep_fieldAccessorTable = new
@@ -239,7 +268,7 @@ public final class InvocationProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_Invocation_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Invocation_descriptor,
-        new java.lang.String[] { "InvocationId", "Handler", "Key", "State", "Outcome", "Input", "Attempt", "LastFailure", "Pause", "CreateTime", "StartTime", "UpdateTime", "CompleteTime", "WakeTime", "ExpireTime", "JournalLength", "Service", "PartitionKey", "IdempotencyKey", "Headers", "WorkerId", "Version", "ParentInvocationId", "Journal", "WorkflowState", "Priority", "Awakeables", "Cancel", "Deadline", "FailingSteps", });
+        new java.lang.String[] { "InvocationId", "Handler", "Key", "State", "Outcome", "Input", "Attempt", "LastFailure", "Pause", "CreateTime", "StartTime", "UpdateTime", "CompleteTime", "WakeTime", "ExpireTime", "JournalLength", "Service", "PartitionKey", "IdempotencyKey", "Headers", "WorkerId", "Version", "ParentInvocationId", "Journal", "WorkflowState", "Priority", "Awakeables", "Cancel", "Deadline", "FailingSteps", "BuildId", "Pinned", "WaitingForBuild", "Run", "FirstIndex", "Attempts", "SourceInvocationId", "SourceIndex", });
     internal_static_durable_v1_Invocation_HeadersEntry_descriptor =
       internal_static_durable_v1_Invocation_descriptor.getNestedType(0);
     internal_static_durable_v1_Invocation_HeadersEntry_fieldAccessorTable = new
@@ -252,20 +281,26 @@ public final class InvocationProto extends com.google.protobuf.GeneratedFile {
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Invocation_WorkflowStateEntry_descriptor,
         new java.lang.String[] { "Key", "Value", });
-    internal_static_durable_v1_RetryPolicy_descriptor =
+    internal_static_durable_v1_InvocationAttempt_descriptor =
       getDescriptor().getMessageType(6);
+    internal_static_durable_v1_InvocationAttempt_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_InvocationAttempt_descriptor,
+        new java.lang.String[] { "Attempt", "WorkerId", "BuildId", "Version", "StartTime", "EndTime", "End", "Failure", "Run", });
+    internal_static_durable_v1_RetryPolicy_descriptor =
+      getDescriptor().getMessageType(7);
     internal_static_durable_v1_RetryPolicy_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_RetryPolicy_descriptor,
         new java.lang.String[] { "InitialInterval", "Multiplier", "MaxInterval", "MaxAttempts", "Jitter", "OnExhausted", "MaxDuration", });
     internal_static_durable_v1_HandlerSpec_descriptor =
-      getDescriptor().getMessageType(7);
+      getDescriptor().getMessageType(8);
     internal_static_durable_v1_HandlerSpec_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_HandlerSpec_descriptor,
-        new java.lang.String[] { "Name", "Kind", "RetryPolicy", "Retention", "Version", "InputSchema", "OutputSchema", "Description", "Timeout", "MaxConcurrent", });
+        new java.lang.String[] { "Name", "Kind", "RetryPolicy", "Retention", "Version", "InputSchema", "OutputSchema", "Description", "Timeout", "MaxConcurrent", "Versioning", });
     internal_static_durable_v1_HandlerInfo_descriptor =
-      getDescriptor().getMessageType(8);
+      getDescriptor().getMessageType(9);
     internal_static_durable_v1_HandlerInfo_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_HandlerInfo_descriptor,

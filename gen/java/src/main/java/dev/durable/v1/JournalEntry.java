@@ -36,6 +36,7 @@ private static final long serialVersionUID = 0L;
     kind_ = 0;
     name_ = "";
     targetInvocationId_ = "";
+    buildId_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -226,8 +227,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * The number among the completions of this invocation, from 1. 0 until the entry has completed,
-   * and for entries of the state, which are complete when they are recorded. A replay delivers
-   * completions in this order. To see whether an entry has completed, use `complete_time`.
+   * and for patches and entries of the state, which are complete when they are recorded. A replay
+   * delivers completions in this order. To see whether an entry has completed, use `complete_time`.
    * </pre>
    *
    * <code>int64 completion_number = 6;</code>
@@ -438,6 +439,53 @@ private static final long serialVersionUID = 0L;
     return failedTryCount_;
   }
 
+  public static final int BUILD_ID_FIELD_NUMBER = 13;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object buildId_ = "";
+  /**
+   * <pre>
+   * For a patch, deprecated or not, the build of the worker that recorded it; empty for a worker without a build id.
+   * </pre>
+   *
+   * <code>string build_id = 13;</code>
+   * @return The buildId.
+   */
+  @java.lang.Override
+  public java.lang.String getBuildId() {
+    java.lang.Object ref = buildId_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      buildId_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * For a patch, deprecated or not, the build of the worker that recorded it; empty for a worker without a build id.
+   * </pre>
+   *
+   * <code>string build_id = 13;</code>
+   * @return The bytes for buildId.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getBuildIdBytes() {
+    java.lang.Object ref = buildId_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      buildId_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -487,6 +535,9 @@ private static final long serialVersionUID = 0L;
     }
     if (failedTryCount_ != 0) {
       output.writeInt32(12, failedTryCount_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(buildId_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 13, buildId_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -543,6 +594,9 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeInt32Size(12, failedTryCount_);
     }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(buildId_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(13, buildId_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -596,6 +650,8 @@ private static final long serialVersionUID = 0L;
         != other.getAttempt()) return false;
     if (getFailedTryCount()
         != other.getFailedTryCount()) return false;
+    if (!getBuildId()
+        .equals(other.getBuildId())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -642,6 +698,8 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getAttempt();
     hash = (37 * hash) + FAILED_TRY_COUNT_FIELD_NUMBER;
     hash = (53 * hash) + getFailedTryCount();
+    hash = (37 * hash) + BUILD_ID_FIELD_NUMBER;
+    hash = (53 * hash) + getBuildId().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -820,6 +878,7 @@ private static final long serialVersionUID = 0L;
       targetInvocationId_ = "";
       attempt_ = 0;
       failedTryCount_ = 0;
+      buildId_ = "";
       return this;
     }
 
@@ -905,6 +964,9 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000800) != 0)) {
         result.failedTryCount_ = failedTryCount_;
       }
+      if (((from_bitField0_ & 0x00001000) != 0)) {
+        result.buildId_ = buildId_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -959,6 +1021,11 @@ private static final long serialVersionUID = 0L;
       }
       if (other.getFailedTryCount() != 0) {
         setFailedTryCount(other.getFailedTryCount());
+      }
+      if (!other.getBuildId().isEmpty()) {
+        buildId_ = other.buildId_;
+        bitField0_ |= 0x00001000;
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1056,6 +1123,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000800;
               break;
             } // case 96
+            case 106: {
+              buildId_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00001000;
+              break;
+            } // case 106
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1612,8 +1684,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * The number among the completions of this invocation, from 1. 0 until the entry has completed,
-     * and for entries of the state, which are complete when they are recorded. A replay delivers
-     * completions in this order. To see whether an entry has completed, use `complete_time`.
+     * and for patches and entries of the state, which are complete when they are recorded. A replay
+     * delivers completions in this order. To see whether an entry has completed, use `complete_time`.
      * </pre>
      *
      * <code>int64 completion_number = 6;</code>
@@ -1626,8 +1698,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * The number among the completions of this invocation, from 1. 0 until the entry has completed,
-     * and for entries of the state, which are complete when they are recorded. A replay delivers
-     * completions in this order. To see whether an entry has completed, use `complete_time`.
+     * and for patches and entries of the state, which are complete when they are recorded. A replay
+     * delivers completions in this order. To see whether an entry has completed, use `complete_time`.
      * </pre>
      *
      * <code>int64 completion_number = 6;</code>
@@ -1644,8 +1716,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * The number among the completions of this invocation, from 1. 0 until the entry has completed,
-     * and for entries of the state, which are complete when they are recorded. A replay delivers
-     * completions in this order. To see whether an entry has completed, use `complete_time`.
+     * and for patches and entries of the state, which are complete when they are recorded. A replay
+     * delivers completions in this order. To see whether an entry has completed, use `complete_time`.
      * </pre>
      *
      * <code>int64 completion_number = 6;</code>
@@ -2332,6 +2404,98 @@ private static final long serialVersionUID = 0L;
     public Builder clearFailedTryCount() {
       bitField0_ = (bitField0_ & ~0x00000800);
       failedTryCount_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object buildId_ = "";
+    /**
+     * <pre>
+     * For a patch, deprecated or not, the build of the worker that recorded it; empty for a worker without a build id.
+     * </pre>
+     *
+     * <code>string build_id = 13;</code>
+     * @return The buildId.
+     */
+    public java.lang.String getBuildId() {
+      java.lang.Object ref = buildId_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        buildId_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * For a patch, deprecated or not, the build of the worker that recorded it; empty for a worker without a build id.
+     * </pre>
+     *
+     * <code>string build_id = 13;</code>
+     * @return The bytes for buildId.
+     */
+    public com.google.protobuf.ByteString
+        getBuildIdBytes() {
+      java.lang.Object ref = buildId_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        buildId_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * For a patch, deprecated or not, the build of the worker that recorded it; empty for a worker without a build id.
+     * </pre>
+     *
+     * <code>string build_id = 13;</code>
+     * @param value The buildId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setBuildId(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      buildId_ = value;
+      bitField0_ |= 0x00001000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * For a patch, deprecated or not, the build of the worker that recorded it; empty for a worker without a build id.
+     * </pre>
+     *
+     * <code>string build_id = 13;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearBuildId() {
+      buildId_ = getDefaultInstance().getBuildId();
+      bitField0_ = (bitField0_ & ~0x00001000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * For a patch, deprecated or not, the build of the worker that recorded it; empty for a worker without a build id.
+     * </pre>
+     *
+     * <code>string build_id = 13;</code>
+     * @param value The bytes for buildId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setBuildIdBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      buildId_ = value;
+      bitField0_ |= 0x00001000;
       onChanged();
       return this;
     }

@@ -121,8 +121,8 @@ public interface JournalEntryOrBuilder extends
   /**
    * <pre>
    * The number among the completions of this invocation, from 1. 0 until the entry has completed,
-   * and for entries of the state, which are complete when they are recorded. A replay delivers
-   * completions in this order. To see whether an entry has completed, use `complete_time`.
+   * and for patches and entries of the state, which are complete when they are recorded. A replay
+   * delivers completions in this order. To see whether an entry has completed, use `complete_time`.
    * </pre>
    *
    * <code>int64 completion_number = 6;</code>
@@ -259,4 +259,24 @@ public interface JournalEntryOrBuilder extends
    * @return The failedTryCount.
    */
   int getFailedTryCount();
+
+  /**
+   * <pre>
+   * For a patch, deprecated or not, the build of the worker that recorded it; empty for a worker without a build id.
+   * </pre>
+   *
+   * <code>string build_id = 13;</code>
+   * @return The buildId.
+   */
+  java.lang.String getBuildId();
+  /**
+   * <pre>
+   * For a patch, deprecated or not, the build of the worker that recorded it; empty for a worker without a build id.
+   * </pre>
+   *
+   * <code>string build_id = 13;</code>
+   * @return The bytes for buildId.
+   */
+  com.google.protobuf.ByteString
+      getBuildIdBytes();
 }

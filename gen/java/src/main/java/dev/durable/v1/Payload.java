@@ -68,7 +68,9 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * The media type of `data`. Empty means `application/json`. SDKs write `application/json` (UTF-8),
-   * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`.
+   * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`. A type that begins
+   * with `application/x-durable-` is that of a value which a codec has encoded, for example
+   * `application/x-durable-encrypted`; the control plane does not compare such values with schemas.
    * </pre>
    *
    * <code>string content_type = 1;</code>
@@ -90,7 +92,9 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * The media type of `data`. Empty means `application/json`. SDKs write `application/json` (UTF-8),
-   * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`.
+   * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`. A type that begins
+   * with `application/x-durable-` is that of a value which a codec has encoded, for example
+   * `application/x-durable-encrypted`; the control plane does not compare such values with schemas.
    * </pre>
    *
    * <code>string content_type = 1;</code>
@@ -613,7 +617,9 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The media type of `data`. Empty means `application/json`. SDKs write `application/json` (UTF-8),
-     * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`.
+     * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`. A type that begins
+     * with `application/x-durable-` is that of a value which a codec has encoded, for example
+     * `application/x-durable-encrypted`; the control plane does not compare such values with schemas.
      * </pre>
      *
      * <code>string content_type = 1;</code>
@@ -634,7 +640,9 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The media type of `data`. Empty means `application/json`. SDKs write `application/json` (UTF-8),
-     * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`.
+     * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`. A type that begins
+     * with `application/x-durable-` is that of a value which a codec has encoded, for example
+     * `application/x-durable-encrypted`; the control plane does not compare such values with schemas.
      * </pre>
      *
      * <code>string content_type = 1;</code>
@@ -656,7 +664,9 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The media type of `data`. Empty means `application/json`. SDKs write `application/json` (UTF-8),
-     * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`.
+     * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`. A type that begins
+     * with `application/x-durable-` is that of a value which a codec has encoded, for example
+     * `application/x-durable-encrypted`; the control plane does not compare such values with schemas.
      * </pre>
      *
      * <code>string content_type = 1;</code>
@@ -674,7 +684,9 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The media type of `data`. Empty means `application/json`. SDKs write `application/json` (UTF-8),
-     * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`.
+     * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`. A type that begins
+     * with `application/x-durable-` is that of a value which a codec has encoded, for example
+     * `application/x-durable-encrypted`; the control plane does not compare such values with schemas.
      * </pre>
      *
      * <code>string content_type = 1;</code>
@@ -689,7 +701,9 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The media type of `data`. Empty means `application/json`. SDKs write `application/json` (UTF-8),
-     * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`.
+     * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`. A type that begins
+     * with `application/x-durable-` is that of a value which a codec has encoded, for example
+     * `application/x-durable-encrypted`; the control plane does not compare such values with schemas.
      * </pre>
      *
      * <code>string content_type = 1;</code>

@@ -13,7 +13,9 @@ public interface PayloadOrBuilder extends
   /**
    * <pre>
    * The media type of `data`. Empty means `application/json`. SDKs write `application/json` (UTF-8),
-   * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`.
+   * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`. A type that begins
+   * with `application/x-durable-` is that of a value which a codec has encoded, for example
+   * `application/x-durable-encrypted`; the control plane does not compare such values with schemas.
    * </pre>
    *
    * <code>string content_type = 1;</code>
@@ -23,7 +25,9 @@ public interface PayloadOrBuilder extends
   /**
    * <pre>
    * The media type of `data`. Empty means `application/json`. SDKs write `application/json` (UTF-8),
-   * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`.
+   * `application/x-protobuf; message=&lt;full name&gt;` or `application/octet-stream`. A type that begins
+   * with `application/x-durable-` is that of a value which a codec has encoded, for example
+   * `application/x-durable-encrypted`; the control plane does not compare such values with schemas.
    * </pre>
    *
    * <code>string content_type = 1;</code>

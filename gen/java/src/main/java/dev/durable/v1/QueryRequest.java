@@ -40,6 +40,7 @@ private static final long serialVersionUID = 0L;
     service_ = "";
     parentInvocationId_ = "";
     orderBy_ = "";
+    pinnedBuildId_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -588,6 +589,53 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int PINNED_BUILD_ID_FIELD_NUMBER = 13;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object pinnedBuildId_ = "";
+  /**
+   * <pre>
+   * Only invocations that have not ended and are pinned to this build; empty for all.
+   * </pre>
+   *
+   * <code>string pinned_build_id = 13;</code>
+   * @return The pinnedBuildId.
+   */
+  @java.lang.Override
+  public java.lang.String getPinnedBuildId() {
+    java.lang.Object ref = pinnedBuildId_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      pinnedBuildId_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Only invocations that have not ended and are pinned to this build; empty for all.
+   * </pre>
+   *
+   * <code>string pinned_build_id = 13;</code>
+   * @return The bytes for pinnedBuildId.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getPinnedBuildIdBytes() {
+    java.lang.Object ref = pinnedBuildId_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      pinnedBuildId_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -642,6 +690,9 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(orderBy_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 12, orderBy_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(pinnedBuildId_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 13, pinnedBuildId_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -701,6 +752,9 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(orderBy_)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(12, orderBy_);
     }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(pinnedBuildId_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(13, pinnedBuildId_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -745,6 +799,8 @@ private static final long serialVersionUID = 0L;
         .equals(other.getParentInvocationId())) return false;
     if (!getOrderBy()
         .equals(other.getOrderBy())) return false;
+    if (!getPinnedBuildId()
+        .equals(other.getPinnedBuildId())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -787,6 +843,8 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getParentInvocationId().hashCode();
     hash = (37 * hash) + ORDER_BY_FIELD_NUMBER;
     hash = (53 * hash) + getOrderBy().hashCode();
+    hash = (37 * hash) + PINNED_BUILD_ID_FIELD_NUMBER;
+    hash = (53 * hash) + getPinnedBuildId().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -949,6 +1007,7 @@ private static final long serialVersionUID = 0L;
       oldestFirst_ = false;
       parentInvocationId_ = "";
       orderBy_ = "";
+      pinnedBuildId_ = "";
       return this;
     }
 
@@ -1026,6 +1085,9 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000800) != 0)) {
         result.orderBy_ = orderBy_;
       }
+      if (((from_bitField0_ & 0x00001000) != 0)) {
+        result.pinnedBuildId_ = pinnedBuildId_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -1097,6 +1159,11 @@ private static final long serialVersionUID = 0L;
       if (!other.getOrderBy().isEmpty()) {
         orderBy_ = other.orderBy_;
         bitField0_ |= 0x00000800;
+        onChanged();
+      }
+      if (!other.getPinnedBuildId().isEmpty()) {
+        pinnedBuildId_ = other.pinnedBuildId_;
+        bitField0_ |= 0x00001000;
         onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
@@ -1200,6 +1267,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000800;
               break;
             } // case 98
+            case 106: {
+              pinnedBuildId_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00001000;
+              break;
+            } // case 106
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2489,6 +2561,98 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       orderBy_ = value;
       bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object pinnedBuildId_ = "";
+    /**
+     * <pre>
+     * Only invocations that have not ended and are pinned to this build; empty for all.
+     * </pre>
+     *
+     * <code>string pinned_build_id = 13;</code>
+     * @return The pinnedBuildId.
+     */
+    public java.lang.String getPinnedBuildId() {
+      java.lang.Object ref = pinnedBuildId_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        pinnedBuildId_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Only invocations that have not ended and are pinned to this build; empty for all.
+     * </pre>
+     *
+     * <code>string pinned_build_id = 13;</code>
+     * @return The bytes for pinnedBuildId.
+     */
+    public com.google.protobuf.ByteString
+        getPinnedBuildIdBytes() {
+      java.lang.Object ref = pinnedBuildId_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        pinnedBuildId_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Only invocations that have not ended and are pinned to this build; empty for all.
+     * </pre>
+     *
+     * <code>string pinned_build_id = 13;</code>
+     * @param value The pinnedBuildId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setPinnedBuildId(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      pinnedBuildId_ = value;
+      bitField0_ |= 0x00001000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only invocations that have not ended and are pinned to this build; empty for all.
+     * </pre>
+     *
+     * <code>string pinned_build_id = 13;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearPinnedBuildId() {
+      pinnedBuildId_ = getDefaultInstance().getPinnedBuildId();
+      bitField0_ = (bitField0_ & ~0x00001000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Only invocations that have not ended and are pinned to this build; empty for all.
+     * </pre>
+     *
+     * <code>string pinned_build_id = 13;</code>
+     * @param value The bytes for pinnedBuildId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setPinnedBuildIdBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      pinnedBuildId_ = value;
+      bitField0_ |= 0x00001000;
       onChanged();
       return this;
     }

@@ -290,4 +290,24 @@ public interface QueryRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getOrderByBytes();
+
+  /**
+   * <pre>
+   * Only invocations that have not ended and are pinned to this build; empty for all.
+   * </pre>
+   *
+   * <code>string pinned_build_id = 13;</code>
+   * @return The pinnedBuildId.
+   */
+  java.lang.String getPinnedBuildId();
+  /**
+   * <pre>
+   * Only invocations that have not ended and are pinned to this build; empty for all.
+   * </pre>
+   *
+   * <code>string pinned_build_id = 13;</code>
+   * @return The bytes for pinnedBuildId.
+   */
+  com.google.protobuf.ByteString
+      getPinnedBuildIdBytes();
 }

@@ -34,6 +34,7 @@ private static final long serialVersionUID = 0L;
   private ResolveAwakeableRequest() {
     awakeableId_ = "";
     requestId_ = "";
+    webhookId_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -182,6 +183,55 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int WEBHOOK_ID_FIELD_NUMBER = 4;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object webhookId_ = "";
+  /**
+   * <pre>
+   * The webhook through which the outcome comes, set by the control plane's own HTTP server. If it is
+   * revoked, the error is WEBHOOK_REVOKED.
+   * </pre>
+   *
+   * <code>string webhook_id = 4;</code>
+   * @return The webhookId.
+   */
+  @java.lang.Override
+  public java.lang.String getWebhookId() {
+    java.lang.Object ref = webhookId_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      webhookId_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The webhook through which the outcome comes, set by the control plane's own HTTP server. If it is
+   * revoked, the error is WEBHOOK_REVOKED.
+   * </pre>
+   *
+   * <code>string webhook_id = 4;</code>
+   * @return The bytes for webhookId.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getWebhookIdBytes() {
+    java.lang.Object ref = webhookId_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      webhookId_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -205,6 +255,9 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(requestId_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 3, requestId_);
     }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(webhookId_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 4, webhookId_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -223,6 +276,9 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(requestId_)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(3, requestId_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(webhookId_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(4, webhookId_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -248,6 +304,8 @@ private static final long serialVersionUID = 0L;
     }
     if (!getRequestId()
         .equals(other.getRequestId())) return false;
+    if (!getWebhookId()
+        .equals(other.getWebhookId())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -267,6 +325,8 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + REQUEST_ID_FIELD_NUMBER;
     hash = (53 * hash) + getRequestId().hashCode();
+    hash = (37 * hash) + WEBHOOK_ID_FIELD_NUMBER;
+    hash = (53 * hash) + getWebhookId().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -415,6 +475,7 @@ private static final long serialVersionUID = 0L;
         outcomeBuilder_ = null;
       }
       requestId_ = "";
+      webhookId_ = "";
       return this;
     }
 
@@ -461,6 +522,9 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000004) != 0)) {
         result.requestId_ = requestId_;
       }
+      if (((from_bitField0_ & 0x00000008) != 0)) {
+        result.webhookId_ = webhookId_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -487,6 +551,11 @@ private static final long serialVersionUID = 0L;
       if (!other.getRequestId().isEmpty()) {
         requestId_ = other.requestId_;
         bitField0_ |= 0x00000004;
+        onChanged();
+      }
+      if (!other.getWebhookId().isEmpty()) {
+        webhookId_ = other.webhookId_;
+        bitField0_ |= 0x00000008;
         onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
@@ -532,6 +601,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000004;
               break;
             } // case 26
+            case 34: {
+              webhookId_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000008;
+              break;
+            } // case 34
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -886,6 +960,103 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       requestId_ = value;
       bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object webhookId_ = "";
+    /**
+     * <pre>
+     * The webhook through which the outcome comes, set by the control plane's own HTTP server. If it is
+     * revoked, the error is WEBHOOK_REVOKED.
+     * </pre>
+     *
+     * <code>string webhook_id = 4;</code>
+     * @return The webhookId.
+     */
+    public java.lang.String getWebhookId() {
+      java.lang.Object ref = webhookId_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        webhookId_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The webhook through which the outcome comes, set by the control plane's own HTTP server. If it is
+     * revoked, the error is WEBHOOK_REVOKED.
+     * </pre>
+     *
+     * <code>string webhook_id = 4;</code>
+     * @return The bytes for webhookId.
+     */
+    public com.google.protobuf.ByteString
+        getWebhookIdBytes() {
+      java.lang.Object ref = webhookId_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        webhookId_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The webhook through which the outcome comes, set by the control plane's own HTTP server. If it is
+     * revoked, the error is WEBHOOK_REVOKED.
+     * </pre>
+     *
+     * <code>string webhook_id = 4;</code>
+     * @param value The webhookId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setWebhookId(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      webhookId_ = value;
+      bitField0_ |= 0x00000008;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The webhook through which the outcome comes, set by the control plane's own HTTP server. If it is
+     * revoked, the error is WEBHOOK_REVOKED.
+     * </pre>
+     *
+     * <code>string webhook_id = 4;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearWebhookId() {
+      webhookId_ = getDefaultInstance().getWebhookId();
+      bitField0_ = (bitField0_ & ~0x00000008);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The webhook through which the outcome comes, set by the control plane's own HTTP server. If it is
+     * revoked, the error is WEBHOOK_REVOKED.
+     * </pre>
+     *
+     * <code>string webhook_id = 4;</code>
+     * @param value The bytes for webhookId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setWebhookIdBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      webhookId_ = value;
+      bitField0_ |= 0x00000008;
       onChanged();
       return this;
     }

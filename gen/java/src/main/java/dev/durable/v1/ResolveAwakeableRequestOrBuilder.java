@@ -76,4 +76,26 @@ public interface ResolveAwakeableRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getRequestIdBytes();
+
+  /**
+   * <pre>
+   * The webhook through which the outcome comes, set by the control plane's own HTTP server. If it is
+   * revoked, the error is WEBHOOK_REVOKED.
+   * </pre>
+   *
+   * <code>string webhook_id = 4;</code>
+   * @return The webhookId.
+   */
+  java.lang.String getWebhookId();
+  /**
+   * <pre>
+   * The webhook through which the outcome comes, set by the control plane's own HTTP server. If it is
+   * revoked, the error is WEBHOOK_REVOKED.
+   * </pre>
+   *
+   * <code>string webhook_id = 4;</code>
+   * @return The bytes for webhookId.
+   */
+  com.google.protobuf.ByteString
+      getWebhookIdBytes();
 }

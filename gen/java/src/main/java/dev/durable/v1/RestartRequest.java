@@ -43,6 +43,18 @@ private static final long serialVersionUID = 0L;
     return dev.durable.v1.ControlProto.internal_static_durable_v1_RestartRequest_descriptor;
   }
 
+  @SuppressWarnings({"rawtypes"})
+  @java.lang.Override
+  protected com.google.protobuf.MapFieldReflectionAccessor internalGetMapFieldReflection(
+      int number) {
+    switch (number) {
+      case 7:
+        return internalGetOutcomes();
+      default:
+        throw new RuntimeException(
+            "Invalid map field number: " + number);
+    }
+  }
   @java.lang.Override
   protected com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internalGetFieldAccessorTable() {
@@ -165,7 +177,8 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Payload input_;
   /**
    * <pre>
-   * Another input; absent for the same one. Not together with `from_index`.
+   * Another input; absent for the same one. With `from_index` the program replays the entries that are
+   * kept with the new input.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 4;</code>
@@ -177,7 +190,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Another input; absent for the same one. Not together with `from_index`.
+   * Another input; absent for the same one. With `from_index` the program replays the entries that are
+   * kept with the new input.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 4;</code>
@@ -189,7 +203,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Another input; absent for the same one. Not together with `from_index`.
+   * Another input; absent for the same one. With `from_index` the program replays the entries that are
+   * kept with the new input.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 4;</code>
@@ -293,6 +308,120 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int OUTCOMES_FIELD_NUMBER = 7;
+  private static final class OutcomesDefaultEntryHolder {
+    static final com.google.protobuf.MapEntry<
+        java.lang.Integer, dev.durable.v1.Outcome> defaultEntry =
+            com.google.protobuf.MapEntry
+            .<java.lang.Integer, dev.durable.v1.Outcome>newDefaultInstance(
+                dev.durable.v1.ControlProto.internal_static_durable_v1_RestartRequest_OutcomesEntry_descriptor, 
+                com.google.protobuf.WireFormat.FieldType.INT32,
+                0,
+                com.google.protobuf.WireFormat.FieldType.MESSAGE,
+                dev.durable.v1.Outcome.getDefaultInstance());
+  }
+  @SuppressWarnings("serial")
+  private com.google.protobuf.MapField<
+      java.lang.Integer, dev.durable.v1.Outcome> outcomes_;
+  private com.google.protobuf.MapField<java.lang.Integer, dev.durable.v1.Outcome>
+  internalGetOutcomes() {
+    if (outcomes_ == null) {
+      return com.google.protobuf.MapField.emptyMapField(
+          OutcomesDefaultEntryHolder.defaultEntry);
+    }
+    return outcomes_;
+  }
+  public int getOutcomesCount() {
+    return internalGetOutcomes().getMap().size();
+  }
+  /**
+   * <pre>
+   * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+   * of a kind that has an outcome.
+   * </pre>
+   *
+   * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+   */
+  @java.lang.Override
+  public boolean containsOutcomes(
+      int key) {
+
+    return internalGetOutcomes().getMap().containsKey(key);
+  }
+  /**
+   * Use {@link #getOutcomesMap()} instead.
+   */
+  @java.lang.Override
+  @java.lang.Deprecated
+  public java.util.Map<java.lang.Integer, dev.durable.v1.Outcome> getOutcomes() {
+    return getOutcomesMap();
+  }
+  /**
+   * <pre>
+   * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+   * of a kind that has an outcome.
+   * </pre>
+   *
+   * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+   */
+  @java.lang.Override
+  public java.util.Map<java.lang.Integer, dev.durable.v1.Outcome> getOutcomesMap() {
+    return internalGetOutcomes().getMap();
+  }
+  /**
+   * <pre>
+   * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+   * of a kind that has an outcome.
+   * </pre>
+   *
+   * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+   */
+  @java.lang.Override
+  public /* nullable */
+dev.durable.v1.Outcome getOutcomesOrDefault(
+      int key,
+      /* nullable */
+dev.durable.v1.Outcome defaultValue) {
+
+    java.util.Map<java.lang.Integer, dev.durable.v1.Outcome> map =
+        internalGetOutcomes().getMap();
+    return map.containsKey(key) ? map.get(key) : defaultValue;
+  }
+  /**
+   * <pre>
+   * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+   * of a kind that has an outcome.
+   * </pre>
+   *
+   * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+   */
+  @java.lang.Override
+  public dev.durable.v1.Outcome getOutcomesOrThrow(
+      int key) {
+
+    java.util.Map<java.lang.Integer, dev.durable.v1.Outcome> map =
+        internalGetOutcomes().getMap();
+    if (!map.containsKey(key)) {
+      throw new java.lang.IllegalArgumentException();
+    }
+    return map.get(key);
+  }
+
+  public static final int WHILE_RUNNING_FIELD_NUMBER = 8;
+  private boolean whileRunning_ = false;
+  /**
+   * <pre>
+   * Also if the old one is neither finished nor paused: it goes on beside the new one.
+   * </pre>
+   *
+   * <code>bool while_running = 8;</code>
+   * @return The whileRunning.
+   */
+  @java.lang.Override
+  public boolean getWhileRunning() {
+    return whileRunning_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -325,6 +454,15 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(identity_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 6, identity_);
     }
+    com.google.protobuf.GeneratedMessage
+      .serializeIntegerMapTo(
+        output,
+        internalGetOutcomes(),
+        OutcomesDefaultEntryHolder.defaultEntry,
+        7);
+    if (whileRunning_ != false) {
+      output.writeBool(8, whileRunning_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -353,6 +491,20 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(identity_)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(6, identity_);
+    }
+    for (java.util.Map.Entry<java.lang.Integer, dev.durable.v1.Outcome> entry
+         : internalGetOutcomes().getMap().entrySet()) {
+      com.google.protobuf.MapEntry<java.lang.Integer, dev.durable.v1.Outcome>
+      outcomes__ = OutcomesDefaultEntryHolder.defaultEntry.newBuilderForType()
+          .setKey(entry.getKey())
+          .setValue(entry.getValue())
+          .build();
+      size += com.google.protobuf.CodedOutputStream
+          .computeMessageSize(7, outcomes__);
+    }
+    if (whileRunning_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(8, whileRunning_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -384,6 +536,10 @@ private static final long serialVersionUID = 0L;
         .equals(other.getReason())) return false;
     if (!getIdentity()
         .equals(other.getIdentity())) return false;
+    if (!internalGetOutcomes().equals(
+        other.internalGetOutcomes())) return false;
+    if (getWhileRunning()
+        != other.getWhileRunning()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -409,6 +565,13 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getReason().hashCode();
     hash = (37 * hash) + IDENTITY_FIELD_NUMBER;
     hash = (53 * hash) + getIdentity().hashCode();
+    if (!internalGetOutcomes().getMap().isEmpty()) {
+      hash = (37 * hash) + OUTCOMES_FIELD_NUMBER;
+      hash = (53 * hash) + internalGetOutcomes().hashCode();
+    }
+    hash = (37 * hash) + WHILE_RUNNING_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getWhileRunning());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -522,6 +685,28 @@ private static final long serialVersionUID = 0L;
       return dev.durable.v1.ControlProto.internal_static_durable_v1_RestartRequest_descriptor;
     }
 
+    @SuppressWarnings({"rawtypes"})
+    protected com.google.protobuf.MapFieldReflectionAccessor internalGetMapFieldReflection(
+        int number) {
+      switch (number) {
+        case 7:
+          return internalGetOutcomes();
+        default:
+          throw new RuntimeException(
+              "Invalid map field number: " + number);
+      }
+    }
+    @SuppressWarnings({"rawtypes"})
+    protected com.google.protobuf.MapFieldReflectionAccessor internalGetMutableMapFieldReflection(
+        int number) {
+      switch (number) {
+        case 7:
+          return internalGetMutableOutcomes();
+        default:
+          throw new RuntimeException(
+              "Invalid map field number: " + number);
+      }
+    }
     @java.lang.Override
     protected com.google.protobuf.GeneratedMessage.FieldAccessorTable
         internalGetFieldAccessorTable() {
@@ -560,6 +745,8 @@ private static final long serialVersionUID = 0L;
       }
       reason_ = "";
       identity_ = "";
+      internalGetMutableOutcomes().clear();
+      whileRunning_ = false;
       return this;
     }
 
@@ -615,6 +802,12 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000020) != 0)) {
         result.identity_ = identity_;
       }
+      if (((from_bitField0_ & 0x00000040) != 0)) {
+        result.outcomes_ = internalGetOutcomes().build(OutcomesDefaultEntryHolder.defaultEntry);
+      }
+      if (((from_bitField0_ & 0x00000080) != 0)) {
+        result.whileRunning_ = whileRunning_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -655,6 +848,12 @@ private static final long serialVersionUID = 0L;
         identity_ = other.identity_;
         bitField0_ |= 0x00000020;
         onChanged();
+      }
+      internalGetMutableOutcomes().mergeFrom(
+          other.internalGetOutcomes());
+      bitField0_ |= 0x00000040;
+      if (other.getWhileRunning() != false) {
+        setWhileRunning(other.getWhileRunning());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -714,6 +913,20 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000020;
               break;
             } // case 50
+            case 58: {
+              com.google.protobuf.MapEntry<java.lang.Integer, dev.durable.v1.Outcome>
+              outcomes__ = input.readMessage(
+                  OutcomesDefaultEntryHolder.defaultEntry.getParserForType(), extensionRegistry);
+              internalGetMutableOutcomes().ensureBuilderMap().put(
+                  outcomes__.getKey(), outcomes__.getValue());
+              bitField0_ |= 0x00000040;
+              break;
+            } // case 58
+            case 64: {
+              whileRunning_ = input.readBool();
+              bitField0_ |= 0x00000080;
+              break;
+            } // case 64
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -964,7 +1177,8 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Payload, dev.durable.v1.Payload.Builder, dev.durable.v1.PayloadOrBuilder> inputBuilder_;
     /**
      * <pre>
-     * Another input; absent for the same one. Not together with `from_index`.
+     * Another input; absent for the same one. With `from_index` the program replays the entries that are
+     * kept with the new input.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 4;</code>
@@ -975,7 +1189,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Another input; absent for the same one. Not together with `from_index`.
+     * Another input; absent for the same one. With `from_index` the program replays the entries that are
+     * kept with the new input.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 4;</code>
@@ -990,7 +1205,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Another input; absent for the same one. Not together with `from_index`.
+     * Another input; absent for the same one. With `from_index` the program replays the entries that are
+     * kept with the new input.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 4;</code>
@@ -1010,7 +1226,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Another input; absent for the same one. Not together with `from_index`.
+     * Another input; absent for the same one. With `from_index` the program replays the entries that are
+     * kept with the new input.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 4;</code>
@@ -1028,7 +1245,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Another input; absent for the same one. Not together with `from_index`.
+     * Another input; absent for the same one. With `from_index` the program replays the entries that are
+     * kept with the new input.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 4;</code>
@@ -1053,7 +1271,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Another input; absent for the same one. Not together with `from_index`.
+     * Another input; absent for the same one. With `from_index` the program replays the entries that are
+     * kept with the new input.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 4;</code>
@@ -1070,7 +1289,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Another input; absent for the same one. Not together with `from_index`.
+     * Another input; absent for the same one. With `from_index` the program replays the entries that are
+     * kept with the new input.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 4;</code>
@@ -1082,7 +1302,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Another input; absent for the same one. Not together with `from_index`.
+     * Another input; absent for the same one. With `from_index` the program replays the entries that are
+     * kept with the new input.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 4;</code>
@@ -1097,7 +1318,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Another input; absent for the same one. Not together with `from_index`.
+     * Another input; absent for the same one. With `from_index` the program replays the entries that are
+     * kept with the new input.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 4;</code>
@@ -1296,6 +1518,245 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       identity_ = value;
       bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+
+    private static final class OutcomesConverter implements com.google.protobuf.MapFieldBuilder.Converter<java.lang.Integer, dev.durable.v1.OutcomeOrBuilder, dev.durable.v1.Outcome> {
+      @java.lang.Override
+      public dev.durable.v1.Outcome build(dev.durable.v1.OutcomeOrBuilder val) {
+        if (val instanceof dev.durable.v1.Outcome) { return (dev.durable.v1.Outcome) val; }
+        return ((dev.durable.v1.Outcome.Builder) val).build();
+      }
+
+      @java.lang.Override
+      public com.google.protobuf.MapEntry<java.lang.Integer, dev.durable.v1.Outcome> defaultEntry() {
+        return OutcomesDefaultEntryHolder.defaultEntry;
+      }
+    };
+    private static final OutcomesConverter outcomesConverter = new OutcomesConverter();
+
+    private com.google.protobuf.MapFieldBuilder<
+        java.lang.Integer, dev.durable.v1.OutcomeOrBuilder, dev.durable.v1.Outcome, dev.durable.v1.Outcome.Builder> outcomes_;
+    private com.google.protobuf.MapFieldBuilder<java.lang.Integer, dev.durable.v1.OutcomeOrBuilder, dev.durable.v1.Outcome, dev.durable.v1.Outcome.Builder>
+        internalGetOutcomes() {
+      if (outcomes_ == null) {
+        return new com.google.protobuf.MapFieldBuilder<>(outcomesConverter);
+      }
+      return outcomes_;
+    }
+    private com.google.protobuf.MapFieldBuilder<java.lang.Integer, dev.durable.v1.OutcomeOrBuilder, dev.durable.v1.Outcome, dev.durable.v1.Outcome.Builder>
+        internalGetMutableOutcomes() {
+      if (outcomes_ == null) {
+        outcomes_ = new com.google.protobuf.MapFieldBuilder<>(outcomesConverter);
+      }
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return outcomes_;
+    }
+    public int getOutcomesCount() {
+      return internalGetOutcomes().ensureBuilderMap().size();
+    }
+    /**
+     * <pre>
+     * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+     * of a kind that has an outcome.
+     * </pre>
+     *
+     * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+     */
+    @java.lang.Override
+    public boolean containsOutcomes(
+        int key) {
+
+      return internalGetOutcomes().ensureBuilderMap().containsKey(key);
+    }
+    /**
+     * Use {@link #getOutcomesMap()} instead.
+     */
+    @java.lang.Override
+    @java.lang.Deprecated
+    public java.util.Map<java.lang.Integer, dev.durable.v1.Outcome> getOutcomes() {
+      return getOutcomesMap();
+    }
+    /**
+     * <pre>
+     * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+     * of a kind that has an outcome.
+     * </pre>
+     *
+     * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+     */
+    @java.lang.Override
+    public java.util.Map<java.lang.Integer, dev.durable.v1.Outcome> getOutcomesMap() {
+      return internalGetOutcomes().getImmutableMap();
+    }
+    /**
+     * <pre>
+     * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+     * of a kind that has an outcome.
+     * </pre>
+     *
+     * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+     */
+    @java.lang.Override
+    public /* nullable */
+dev.durable.v1.Outcome getOutcomesOrDefault(
+        int key,
+        /* nullable */
+dev.durable.v1.Outcome defaultValue) {
+
+      java.util.Map<java.lang.Integer, dev.durable.v1.OutcomeOrBuilder> map = internalGetMutableOutcomes().ensureBuilderMap();
+      return map.containsKey(key) ? outcomesConverter.build(map.get(key)) : defaultValue;
+    }
+    /**
+     * <pre>
+     * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+     * of a kind that has an outcome.
+     * </pre>
+     *
+     * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+     */
+    @java.lang.Override
+    public dev.durable.v1.Outcome getOutcomesOrThrow(
+        int key) {
+
+      java.util.Map<java.lang.Integer, dev.durable.v1.OutcomeOrBuilder> map = internalGetMutableOutcomes().ensureBuilderMap();
+      if (!map.containsKey(key)) {
+        throw new java.lang.IllegalArgumentException();
+      }
+      return outcomesConverter.build(map.get(key));
+    }
+    public Builder clearOutcomes() {
+      bitField0_ = (bitField0_ & ~0x00000040);
+      internalGetMutableOutcomes().clear();
+      return this;
+    }
+    /**
+     * <pre>
+     * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+     * of a kind that has an outcome.
+     * </pre>
+     *
+     * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+     */
+    public Builder removeOutcomes(
+        int key) {
+
+      internalGetMutableOutcomes().ensureBuilderMap()
+          .remove(key);
+      return this;
+    }
+    /**
+     * Use alternate mutation accessors instead.
+     */
+    @java.lang.Deprecated
+    public java.util.Map<java.lang.Integer, dev.durable.v1.Outcome>
+        getMutableOutcomes() {
+      bitField0_ |= 0x00000040;
+      return internalGetMutableOutcomes().ensureMessageMap();
+    }
+    /**
+     * <pre>
+     * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+     * of a kind that has an outcome.
+     * </pre>
+     *
+     * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+     */
+    public Builder putOutcomes(
+        int key,
+        dev.durable.v1.Outcome value) {
+
+      if (value == null) { throw new NullPointerException("map value"); }
+      internalGetMutableOutcomes().ensureBuilderMap()
+          .put(key, value);
+      bitField0_ |= 0x00000040;
+      return this;
+    }
+    /**
+     * <pre>
+     * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+     * of a kind that has an outcome.
+     * </pre>
+     *
+     * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+     */
+    public Builder putAllOutcomes(
+        java.util.Map<java.lang.Integer, dev.durable.v1.Outcome> values) {
+      for (java.util.Map.Entry<java.lang.Integer, dev.durable.v1.Outcome> e : values.entrySet()) {
+        if (e.getKey() == null || e.getValue() == null) {
+          throw new NullPointerException();
+        }
+      }
+      internalGetMutableOutcomes().ensureBuilderMap()
+          .putAll(values);
+      bitField0_ |= 0x00000040;
+      return this;
+    }
+    /**
+     * <pre>
+     * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+     * of a kind that has an outcome.
+     * </pre>
+     *
+     * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+     */
+    public dev.durable.v1.Outcome.Builder putOutcomesBuilderIfAbsent(
+        int key) {
+      java.util.Map<java.lang.Integer, dev.durable.v1.OutcomeOrBuilder> builderMap = internalGetMutableOutcomes().ensureBuilderMap();
+      dev.durable.v1.OutcomeOrBuilder entry = builderMap.get(key);
+      if (entry == null) {
+        entry = dev.durable.v1.Outcome.newBuilder();
+        builderMap.put(key, entry);
+      }
+      if (entry instanceof dev.durable.v1.Outcome) {
+        entry = ((dev.durable.v1.Outcome) entry).toBuilder();
+        builderMap.put(key, entry);
+      }
+      return (dev.durable.v1.Outcome.Builder) entry;
+    }
+
+    private boolean whileRunning_ ;
+    /**
+     * <pre>
+     * Also if the old one is neither finished nor paused: it goes on beside the new one.
+     * </pre>
+     *
+     * <code>bool while_running = 8;</code>
+     * @return The whileRunning.
+     */
+    @java.lang.Override
+    public boolean getWhileRunning() {
+      return whileRunning_;
+    }
+    /**
+     * <pre>
+     * Also if the old one is neither finished nor paused: it goes on beside the new one.
+     * </pre>
+     *
+     * <code>bool while_running = 8;</code>
+     * @param value The whileRunning to set.
+     * @return This builder for chaining.
+     */
+    public Builder setWhileRunning(boolean value) {
+
+      whileRunning_ = value;
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Also if the old one is neither finished nor paused: it goes on beside the new one.
+     * </pre>
+     *
+     * <code>bool while_running = 8;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearWhileRunning() {
+      bitField0_ = (bitField0_ & ~0x00000080);
+      whileRunning_ = false;
       onChanged();
       return this;
     }

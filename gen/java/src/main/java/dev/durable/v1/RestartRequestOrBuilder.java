@@ -62,7 +62,8 @@ public interface RestartRequestOrBuilder extends
 
   /**
    * <pre>
-   * Another input; absent for the same one. Not together with `from_index`.
+   * Another input; absent for the same one. With `from_index` the program replays the entries that are
+   * kept with the new input.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 4;</code>
@@ -71,7 +72,8 @@ public interface RestartRequestOrBuilder extends
   boolean hasInput();
   /**
    * <pre>
-   * Another input; absent for the same one. Not together with `from_index`.
+   * Another input; absent for the same one. With `from_index` the program replays the entries that are
+   * kept with the new input.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 4;</code>
@@ -80,7 +82,8 @@ public interface RestartRequestOrBuilder extends
   dev.durable.v1.Payload getInput();
   /**
    * <pre>
-   * Another input; absent for the same one. Not together with `from_index`.
+   * Another input; absent for the same one. With `from_index` the program replays the entries that are
+   * kept with the new input.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 4;</code>
@@ -126,4 +129,73 @@ public interface RestartRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getIdentityBytes();
+
+  /**
+   * <pre>
+   * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+   * of a kind that has an outcome.
+   * </pre>
+   *
+   * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+   */
+  int getOutcomesCount();
+  /**
+   * <pre>
+   * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+   * of a kind that has an outcome.
+   * </pre>
+   *
+   * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+   */
+  boolean containsOutcomes(
+      int key);
+  /**
+   * Use {@link #getOutcomesMap()} instead.
+   */
+  @java.lang.Deprecated
+  java.util.Map<java.lang.Integer, dev.durable.v1.Outcome>
+  getOutcomes();
+  /**
+   * <pre>
+   * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+   * of a kind that has an outcome.
+   * </pre>
+   *
+   * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+   */
+  java.util.Map<java.lang.Integer, dev.durable.v1.Outcome>
+  getOutcomesMap();
+  /**
+   * <pre>
+   * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+   * of a kind that has an outcome.
+   * </pre>
+   *
+   * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+   */
+  /* nullable */
+dev.durable.v1.Outcome getOutcomesOrDefault(
+      int key,
+      /* nullable */
+dev.durable.v1.Outcome defaultValue);
+  /**
+   * <pre>
+   * Other outcomes of entries before `from_index`, by index. Such an entry must have completed, and be
+   * of a kind that has an outcome.
+   * </pre>
+   *
+   * <code>map&lt;int32, .durable.v1.Outcome&gt; outcomes = 7;</code>
+   */
+  dev.durable.v1.Outcome getOutcomesOrThrow(
+      int key);
+
+  /**
+   * <pre>
+   * Also if the old one is neither finished nor paused: it goes on beside the new one.
+   * </pre>
+   *
+   * <code>bool while_running = 8;</code>
+   * @return The whileRunning.
+   */
+  boolean getWhileRunning();
 }

@@ -154,4 +154,24 @@ dev.durable.v1.Payload defaultValue);
    * @return The clearAll.
    */
   boolean getClearAll();
+
+  /**
+   * <pre>
+   * Makes retries of this request safe.
+   * </pre>
+   *
+   * <code>string request_id = 6;</code>
+   * @return The requestId.
+   */
+  java.lang.String getRequestId();
+  /**
+   * <pre>
+   * Makes retries of this request safe.
+   * </pre>
+   *
+   * <code>string request_id = 6;</code>
+   * @return The bytes for requestId.
+   */
+  com.google.protobuf.ByteString
+      getRequestIdBytes();
 }

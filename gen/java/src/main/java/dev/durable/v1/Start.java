@@ -550,7 +550,7 @@ java.lang.String defaultValue) {
   private volatile java.lang.Object version_ = "";
   /**
    * <pre>
-   * The version of the handler that recorded the journal; empty on a first attempt.
+   * The version of the handler that recorded the journal; empty on a first attempt without a journal.
    * </pre>
    *
    * <code>string version = 11;</code>
@@ -571,7 +571,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The version of the handler that recorded the journal; empty on a first attempt.
+   * The version of the handler that recorded the journal; empty on a first attempt without a journal.
    * </pre>
    *
    * <code>string version = 11;</code>
@@ -928,6 +928,51 @@ com.google.protobuf.Duration defaultValue) {
     return map.get(key);
   }
 
+  public static final int FIRST_INDEX_FIELD_NUMBER = 17;
+  private int firstIndex_ = 0;
+  /**
+   * <pre>
+   * The index of the program's first operation: 0, or what the runs before have left; see section 13.
+   * </pre>
+   *
+   * <code>int32 first_index = 17;</code>
+   * @return The firstIndex.
+   */
+  @java.lang.Override
+  public int getFirstIndex() {
+    return firstIndex_;
+  }
+
+  public static final int COMPLETIONS_BEFORE_FIELD_NUMBER = 18;
+  private long completionsBefore_ = 0L;
+  /**
+   * <pre>
+   * The number of completions before this run's first one, which has the next number.
+   * </pre>
+   *
+   * <code>int64 completions_before = 18;</code>
+   * @return The completionsBefore.
+   */
+  @java.lang.Override
+  public long getCompletionsBefore() {
+    return completionsBefore_;
+  }
+
+  public static final int RUN_FIELD_NUMBER = 19;
+  private int run_ = 0;
+  /**
+   * <pre>
+   * The number of the run, from 1.
+   * </pre>
+   *
+   * <code>int32 run = 19;</code>
+   * @return The run.
+   */
+  @java.lang.Override
+  public int getRun() {
+    return run_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -1002,6 +1047,15 @@ com.google.protobuf.Duration defaultValue) {
         internalGetStepFailing(),
         StepFailingDefaultEntryHolder.defaultEntry,
         16);
+    if (firstIndex_ != 0) {
+      output.writeInt32(17, firstIndex_);
+    }
+    if (completionsBefore_ != 0L) {
+      output.writeInt64(18, completionsBefore_);
+    }
+    if (run_ != 0) {
+      output.writeInt32(19, run_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -1094,6 +1148,18 @@ com.google.protobuf.Duration defaultValue) {
       size += com.google.protobuf.CodedOutputStream
           .computeMessageSize(16, stepFailing__);
     }
+    if (firstIndex_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(17, firstIndex_);
+    }
+    if (completionsBefore_ != 0L) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt64Size(18, completionsBefore_);
+    }
+    if (run_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(19, run_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -1153,6 +1219,12 @@ com.google.protobuf.Duration defaultValue) {
         other.internalGetStepFailures())) return false;
     if (!internalGetStepFailing().equals(
         other.internalGetStepFailing())) return false;
+    if (getFirstIndex()
+        != other.getFirstIndex()) return false;
+    if (getCompletionsBefore()
+        != other.getCompletionsBefore()) return false;
+    if (getRun()
+        != other.getRun()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1216,6 +1288,13 @@ com.google.protobuf.Duration defaultValue) {
       hash = (37 * hash) + STEP_FAILING_FIELD_NUMBER;
       hash = (53 * hash) + internalGetStepFailing().hashCode();
     }
+    hash = (37 * hash) + FIRST_INDEX_FIELD_NUMBER;
+    hash = (53 * hash) + getFirstIndex();
+    hash = (37 * hash) + COMPLETIONS_BEFORE_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
+        getCompletionsBefore());
+    hash = (37 * hash) + RUN_FIELD_NUMBER;
+    hash = (53 * hash) + getRun();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -1433,6 +1512,9 @@ com.google.protobuf.Duration defaultValue) {
       stateComplete_ = false;
       internalGetMutableStepFailures().clear();
       internalGetMutableStepFailing().clear();
+      firstIndex_ = 0;
+      completionsBefore_ = 0L;
+      run_ = 0;
       return this;
     }
 
@@ -1539,6 +1621,15 @@ com.google.protobuf.Duration defaultValue) {
       if (((from_bitField0_ & 0x00008000) != 0)) {
         result.stepFailing_ = internalGetStepFailing().build(StepFailingDefaultEntryHolder.defaultEntry);
       }
+      if (((from_bitField0_ & 0x00010000) != 0)) {
+        result.firstIndex_ = firstIndex_;
+      }
+      if (((from_bitField0_ & 0x00020000) != 0)) {
+        result.completionsBefore_ = completionsBefore_;
+      }
+      if (((from_bitField0_ & 0x00040000) != 0)) {
+        result.run_ = run_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -1635,6 +1726,15 @@ com.google.protobuf.Duration defaultValue) {
       internalGetMutableStepFailing().mergeFrom(
           other.internalGetStepFailing());
       bitField0_ |= 0x00008000;
+      if (other.getFirstIndex() != 0) {
+        setFirstIndex(other.getFirstIndex());
+      }
+      if (other.getCompletionsBefore() != 0L) {
+        setCompletionsBefore(other.getCompletionsBefore());
+      }
+      if (other.getRun() != 0) {
+        setRun(other.getRun());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -1773,6 +1873,21 @@ com.google.protobuf.Duration defaultValue) {
               bitField0_ |= 0x00008000;
               break;
             } // case 130
+            case 136: {
+              firstIndex_ = input.readInt32();
+              bitField0_ |= 0x00010000;
+              break;
+            } // case 136
+            case 144: {
+              completionsBefore_ = input.readInt64();
+              bitField0_ |= 0x00020000;
+              break;
+            } // case 144
+            case 152: {
+              run_ = input.readInt32();
+              bitField0_ |= 0x00040000;
+              break;
+            } // case 152
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -3143,7 +3258,7 @@ java.lang.String defaultValue) {
     private java.lang.Object version_ = "";
     /**
      * <pre>
-     * The version of the handler that recorded the journal; empty on a first attempt.
+     * The version of the handler that recorded the journal; empty on a first attempt without a journal.
      * </pre>
      *
      * <code>string version = 11;</code>
@@ -3163,7 +3278,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The version of the handler that recorded the journal; empty on a first attempt.
+     * The version of the handler that recorded the journal; empty on a first attempt without a journal.
      * </pre>
      *
      * <code>string version = 11;</code>
@@ -3184,7 +3299,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The version of the handler that recorded the journal; empty on a first attempt.
+     * The version of the handler that recorded the journal; empty on a first attempt without a journal.
      * </pre>
      *
      * <code>string version = 11;</code>
@@ -3201,7 +3316,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The version of the handler that recorded the journal; empty on a first attempt.
+     * The version of the handler that recorded the journal; empty on a first attempt without a journal.
      * </pre>
      *
      * <code>string version = 11;</code>
@@ -3215,7 +3330,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The version of the handler that recorded the journal; empty on a first attempt.
+     * The version of the handler that recorded the journal; empty on a first attempt without a journal.
      * </pre>
      *
      * <code>string version = 11;</code>
@@ -3958,6 +4073,138 @@ com.google.protobuf.Duration defaultValue) {
         builderMap.put(key, entry);
       }
       return (com.google.protobuf.Duration.Builder) entry;
+    }
+
+    private int firstIndex_ ;
+    /**
+     * <pre>
+     * The index of the program's first operation: 0, or what the runs before have left; see section 13.
+     * </pre>
+     *
+     * <code>int32 first_index = 17;</code>
+     * @return The firstIndex.
+     */
+    @java.lang.Override
+    public int getFirstIndex() {
+      return firstIndex_;
+    }
+    /**
+     * <pre>
+     * The index of the program's first operation: 0, or what the runs before have left; see section 13.
+     * </pre>
+     *
+     * <code>int32 first_index = 17;</code>
+     * @param value The firstIndex to set.
+     * @return This builder for chaining.
+     */
+    public Builder setFirstIndex(int value) {
+
+      firstIndex_ = value;
+      bitField0_ |= 0x00010000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The index of the program's first operation: 0, or what the runs before have left; see section 13.
+     * </pre>
+     *
+     * <code>int32 first_index = 17;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearFirstIndex() {
+      bitField0_ = (bitField0_ & ~0x00010000);
+      firstIndex_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private long completionsBefore_ ;
+    /**
+     * <pre>
+     * The number of completions before this run's first one, which has the next number.
+     * </pre>
+     *
+     * <code>int64 completions_before = 18;</code>
+     * @return The completionsBefore.
+     */
+    @java.lang.Override
+    public long getCompletionsBefore() {
+      return completionsBefore_;
+    }
+    /**
+     * <pre>
+     * The number of completions before this run's first one, which has the next number.
+     * </pre>
+     *
+     * <code>int64 completions_before = 18;</code>
+     * @param value The completionsBefore to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCompletionsBefore(long value) {
+
+      completionsBefore_ = value;
+      bitField0_ |= 0x00020000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The number of completions before this run's first one, which has the next number.
+     * </pre>
+     *
+     * <code>int64 completions_before = 18;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearCompletionsBefore() {
+      bitField0_ = (bitField0_ & ~0x00020000);
+      completionsBefore_ = 0L;
+      onChanged();
+      return this;
+    }
+
+    private int run_ ;
+    /**
+     * <pre>
+     * The number of the run, from 1.
+     * </pre>
+     *
+     * <code>int32 run = 19;</code>
+     * @return The run.
+     */
+    @java.lang.Override
+    public int getRun() {
+      return run_;
+    }
+    /**
+     * <pre>
+     * The number of the run, from 1.
+     * </pre>
+     *
+     * <code>int32 run = 19;</code>
+     * @param value The run to set.
+     * @return This builder for chaining.
+     */
+    public Builder setRun(int value) {
+
+      run_ = value;
+      bitField0_ |= 0x00040000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The number of the run, from 1.
+     * </pre>
+     *
+     * <code>int32 run = 19;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearRun() {
+      bitField0_ = (bitField0_ & ~0x00040000);
+      run_ = 0;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.Start)

@@ -281,7 +281,7 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * The version of the handler that recorded the journal; empty on a first attempt.
+   * The version of the handler that recorded the journal; empty on a first attempt without a journal.
    * </pre>
    *
    * <code>string version = 11;</code>
@@ -290,7 +290,7 @@ java.lang.String defaultValue);
   java.lang.String getVersion();
   /**
    * <pre>
-   * The version of the handler that recorded the journal; empty on a first attempt.
+   * The version of the handler that recorded the journal; empty on a first attempt without a journal.
    * </pre>
    *
    * <code>string version = 11;</code>
@@ -495,4 +495,34 @@ com.google.protobuf.Duration defaultValue);
    */
   com.google.protobuf.Duration getStepFailingOrThrow(
       int key);
+
+  /**
+   * <pre>
+   * The index of the program's first operation: 0, or what the runs before have left; see section 13.
+   * </pre>
+   *
+   * <code>int32 first_index = 17;</code>
+   * @return The firstIndex.
+   */
+  int getFirstIndex();
+
+  /**
+   * <pre>
+   * The number of completions before this run's first one, which has the next number.
+   * </pre>
+   *
+   * <code>int64 completions_before = 18;</code>
+   * @return The completionsBefore.
+   */
+  long getCompletionsBefore();
+
+  /**
+   * <pre>
+   * The number of the run, from 1.
+   * </pre>
+   *
+   * <code>int32 run = 19;</code>
+   * @return The run.
+   */
+  int getRun();
 }

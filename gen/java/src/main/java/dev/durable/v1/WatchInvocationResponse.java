@@ -52,7 +52,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Invocation invocation_;
   /**
    * <pre>
-   * The invocation; its journal contains only entries that are new or changed since the last
+   * The invocation; its journal and its attempts contain only what is new or changed since the last
    * message.
    * </pre>
    *
@@ -65,7 +65,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The invocation; its journal contains only entries that are new or changed since the last
+   * The invocation; its journal and its attempts contain only what is new or changed since the last
    * message.
    * </pre>
    *
@@ -78,7 +78,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The invocation; its journal contains only entries that are new or changed since the last
+   * The invocation; its journal and its attempts contain only what is new or changed since the last
    * message.
    * </pre>
    *
@@ -413,7 +413,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Invocation, dev.durable.v1.Invocation.Builder, dev.durable.v1.InvocationOrBuilder> invocationBuilder_;
     /**
      * <pre>
-     * The invocation; its journal contains only entries that are new or changed since the last
+     * The invocation; its journal and its attempts contain only what is new or changed since the last
      * message.
      * </pre>
      *
@@ -425,7 +425,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal contains only entries that are new or changed since the last
+     * The invocation; its journal and its attempts contain only what is new or changed since the last
      * message.
      * </pre>
      *
@@ -441,7 +441,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal contains only entries that are new or changed since the last
+     * The invocation; its journal and its attempts contain only what is new or changed since the last
      * message.
      * </pre>
      *
@@ -462,7 +462,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal contains only entries that are new or changed since the last
+     * The invocation; its journal and its attempts contain only what is new or changed since the last
      * message.
      * </pre>
      *
@@ -481,7 +481,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal contains only entries that are new or changed since the last
+     * The invocation; its journal and its attempts contain only what is new or changed since the last
      * message.
      * </pre>
      *
@@ -507,7 +507,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal contains only entries that are new or changed since the last
+     * The invocation; its journal and its attempts contain only what is new or changed since the last
      * message.
      * </pre>
      *
@@ -525,7 +525,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal contains only entries that are new or changed since the last
+     * The invocation; its journal and its attempts contain only what is new or changed since the last
      * message.
      * </pre>
      *
@@ -538,7 +538,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal contains only entries that are new or changed since the last
+     * The invocation; its journal and its attempts contain only what is new or changed since the last
      * message.
      * </pre>
      *
@@ -554,7 +554,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal contains only entries that are new or changed since the last
+     * The invocation; its journal and its attempts contain only what is new or changed since the last
      * message.
      * </pre>
      *

@@ -12,7 +12,7 @@ public interface WatchInvocationResponseOrBuilder extends
 
   /**
    * <pre>
-   * The invocation; its journal contains only entries that are new or changed since the last
+   * The invocation; its journal and its attempts contain only what is new or changed since the last
    * message.
    * </pre>
    *
@@ -22,7 +22,7 @@ public interface WatchInvocationResponseOrBuilder extends
   boolean hasInvocation();
   /**
    * <pre>
-   * The invocation; its journal contains only entries that are new or changed since the last
+   * The invocation; its journal and its attempts contain only what is new or changed since the last
    * message.
    * </pre>
    *
@@ -32,7 +32,7 @@ public interface WatchInvocationResponseOrBuilder extends
   dev.durable.v1.Invocation getInvocation();
   /**
    * <pre>
-   * The invocation; its journal contains only entries that are new or changed since the last
+   * The invocation; its journal and its attempts contain only what is new or changed since the last
    * message.
    * </pre>
    *

@@ -37,6 +37,7 @@ private static final long serialVersionUID = 0L;
     buildId_ = "";
     handlers_ =
         com.google.protobuf.LazyStringArrayList.emptyList();
+    node_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -330,6 +331,53 @@ private static final long serialVersionUID = 0L;
     return draining_;
   }
 
+  public static final int NODE_FIELD_NUMBER = 9;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object node_ = "";
+  /**
+   * <pre>
+   * The name of the node that it has dialled; empty for a control plane that is no cluster.
+   * </pre>
+   *
+   * <code>string node = 9;</code>
+   * @return The node.
+   */
+  @java.lang.Override
+  public java.lang.String getNode() {
+    java.lang.Object ref = node_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      node_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The name of the node that it has dialled; empty for a control plane that is no cluster.
+   * </pre>
+   *
+   * <code>string node = 9;</code>
+   * @return The bytes for node.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getNodeBytes() {
+    java.lang.Object ref = node_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      node_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -367,6 +415,9 @@ private static final long serialVersionUID = 0L;
     }
     if (draining_ != false) {
       output.writeBool(8, draining_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(node_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 9, node_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -410,6 +461,9 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeBoolSize(8, draining_);
     }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(node_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(9, node_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -444,6 +498,8 @@ private static final long serialVersionUID = 0L;
     }
     if (getDraining()
         != other.getDraining()) return false;
+    if (!getNode()
+        .equals(other.getNode())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -476,6 +532,8 @@ private static final long serialVersionUID = 0L;
     hash = (37 * hash) + DRAINING_FIELD_NUMBER;
     hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
         getDraining());
+    hash = (37 * hash) + NODE_FIELD_NUMBER;
+    hash = (53 * hash) + getNode().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -630,6 +688,7 @@ private static final long serialVersionUID = 0L;
         connectTimeBuilder_ = null;
       }
       draining_ = false;
+      node_ = "";
       return this;
     }
 
@@ -692,6 +751,9 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000080) != 0)) {
         result.draining_ = draining_;
       }
+      if (((from_bitField0_ & 0x00000100) != 0)) {
+        result.node_ = node_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -743,6 +805,11 @@ private static final long serialVersionUID = 0L;
       }
       if (other.getDraining() != false) {
         setDraining(other.getDraining());
+      }
+      if (!other.getNode().isEmpty()) {
+        node_ = other.node_;
+        bitField0_ |= 0x00000100;
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -813,6 +880,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000080;
               break;
             } // case 64
+            case 74: {
+              node_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000100;
+              break;
+            } // case 74
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1538,6 +1610,98 @@ private static final long serialVersionUID = 0L;
     public Builder clearDraining() {
       bitField0_ = (bitField0_ & ~0x00000080);
       draining_ = false;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object node_ = "";
+    /**
+     * <pre>
+     * The name of the node that it has dialled; empty for a control plane that is no cluster.
+     * </pre>
+     *
+     * <code>string node = 9;</code>
+     * @return The node.
+     */
+    public java.lang.String getNode() {
+      java.lang.Object ref = node_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        node_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The name of the node that it has dialled; empty for a control plane that is no cluster.
+     * </pre>
+     *
+     * <code>string node = 9;</code>
+     * @return The bytes for node.
+     */
+    public com.google.protobuf.ByteString
+        getNodeBytes() {
+      java.lang.Object ref = node_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        node_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The name of the node that it has dialled; empty for a control plane that is no cluster.
+     * </pre>
+     *
+     * <code>string node = 9;</code>
+     * @param value The node to set.
+     * @return This builder for chaining.
+     */
+    public Builder setNode(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      node_ = value;
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The name of the node that it has dialled; empty for a control plane that is no cluster.
+     * </pre>
+     *
+     * <code>string node = 9;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearNode() {
+      node_ = getDefaultInstance().getNode();
+      bitField0_ = (bitField0_ & ~0x00000100);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The name of the node that it has dialled; empty for a control plane that is no cluster.
+     * </pre>
+     *
+     * <code>string node = 9;</code>
+     * @param value The bytes for node to set.
+     * @return This builder for chaining.
+     */
+    public Builder setNodeBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      node_ = value;
+      bitField0_ |= 0x00000100;
       onChanged();
       return this;
     }

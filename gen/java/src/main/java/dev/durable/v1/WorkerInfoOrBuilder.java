@@ -167,4 +167,24 @@ public interface WorkerInfoOrBuilder extends
    * @return The draining.
    */
   boolean getDraining();
+
+  /**
+   * <pre>
+   * The name of the node that it has dialled; empty for a control plane that is no cluster.
+   * </pre>
+   *
+   * <code>string node = 9;</code>
+   * @return The node.
+   */
+  java.lang.String getNode();
+  /**
+   * <pre>
+   * The name of the node that it has dialled; empty for a control plane that is no cluster.
+   * </pre>
+   *
+   * <code>string node = 9;</code>
+   * @return The bytes for node.
+   */
+  com.google.protobuf.ByteString
+      getNodeBytes();
 }

@@ -64,6 +64,7 @@ private static final long serialVersionUID = 0L;
     HEARTBEAT(10),
     DRAINING(11),
     PAUSED(12),
+    CONTINUED(13),
     MESSAGE_NOT_SET(0);
     private final int value;
     private MessageCase(int value) {
@@ -91,6 +92,7 @@ private static final long serialVersionUID = 0L;
         case 10: return HEARTBEAT;
         case 11: return DRAINING;
         case 12: return PAUSED;
+        case 13: return CONTINUED;
         case 0: return MESSAGE_NOT_SET;
         default: return null;
       }
@@ -598,6 +600,49 @@ private static final long serialVersionUID = 0L;
     return dev.durable.v1.Paused.getDefaultInstance();
   }
 
+  public static final int CONTINUED_FIELD_NUMBER = 13;
+  /**
+   * <pre>
+   * About an invocation: the program continues as new.
+   * </pre>
+   *
+   * <code>.durable.v1.Continued continued = 13;</code>
+   * @return Whether the continued field is set.
+   */
+  @java.lang.Override
+  public boolean hasContinued() {
+    return messageCase_ == 13;
+  }
+  /**
+   * <pre>
+   * About an invocation: the program continues as new.
+   * </pre>
+   *
+   * <code>.durable.v1.Continued continued = 13;</code>
+   * @return The continued.
+   */
+  @java.lang.Override
+  public dev.durable.v1.Continued getContinued() {
+    if (messageCase_ == 13) {
+       return (dev.durable.v1.Continued) message_;
+    }
+    return dev.durable.v1.Continued.getDefaultInstance();
+  }
+  /**
+   * <pre>
+   * About an invocation: the program continues as new.
+   * </pre>
+   *
+   * <code>.durable.v1.Continued continued = 13;</code>
+   */
+  @java.lang.Override
+  public dev.durable.v1.ContinuedOrBuilder getContinuedOrBuilder() {
+    if (messageCase_ == 13) {
+       return (dev.durable.v1.Continued) message_;
+    }
+    return dev.durable.v1.Continued.getDefaultInstance();
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -647,6 +692,9 @@ private static final long serialVersionUID = 0L;
     }
     if (messageCase_ == 12) {
       output.writeMessage(12, (dev.durable.v1.Paused) message_);
+    }
+    if (messageCase_ == 13) {
+      output.writeMessage(13, (dev.durable.v1.Continued) message_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -703,6 +751,10 @@ private static final long serialVersionUID = 0L;
     if (messageCase_ == 12) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(12, (dev.durable.v1.Paused) message_);
+    }
+    if (messageCase_ == 13) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(13, (dev.durable.v1.Continued) message_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -765,6 +817,10 @@ private static final long serialVersionUID = 0L;
         if (!getPaused()
             .equals(other.getPaused())) return false;
         break;
+      case 13:
+        if (!getContinued()
+            .equals(other.getContinued())) return false;
+        break;
       case 0:
       default:
     }
@@ -823,6 +879,10 @@ private static final long serialVersionUID = 0L;
       case 12:
         hash = (37 * hash) + PAUSED_FIELD_NUMBER;
         hash = (53 * hash) + getPaused().hashCode();
+        break;
+      case 13:
+        hash = (37 * hash) + CONTINUED_FIELD_NUMBER;
+        hash = (53 * hash) + getContinued().hashCode();
         break;
       case 0:
       default:
@@ -994,6 +1054,9 @@ private static final long serialVersionUID = 0L;
       if (pausedBuilder_ != null) {
         pausedBuilder_.clear();
       }
+      if (continuedBuilder_ != null) {
+        continuedBuilder_.clear();
+      }
       messageCase_ = 0;
       message_ = null;
       return this;
@@ -1081,6 +1144,10 @@ private static final long serialVersionUID = 0L;
           pausedBuilder_ != null) {
         result.message_ = pausedBuilder_.build();
       }
+      if (messageCase_ == 13 &&
+          continuedBuilder_ != null) {
+        result.message_ = continuedBuilder_.build();
+      }
     }
 
     @java.lang.Override
@@ -1142,6 +1209,10 @@ private static final long serialVersionUID = 0L;
         }
         case PAUSED: {
           mergePaused(other.getPaused());
+          break;
+        }
+        case CONTINUED: {
+          mergeContinued(other.getContinued());
           break;
         }
         case MESSAGE_NOT_SET: {
@@ -1254,6 +1325,13 @@ private static final long serialVersionUID = 0L;
               messageCase_ = 12;
               break;
             } // case 98
+            case 106: {
+              input.readMessage(
+                  internalGetContinuedFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              messageCase_ = 13;
+              break;
+            } // case 106
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -3200,6 +3278,184 @@ private static final long serialVersionUID = 0L;
       messageCase_ = 12;
       onChanged();
       return pausedBuilder_;
+    }
+
+    private com.google.protobuf.SingleFieldBuilder<
+        dev.durable.v1.Continued, dev.durable.v1.Continued.Builder, dev.durable.v1.ContinuedOrBuilder> continuedBuilder_;
+    /**
+     * <pre>
+     * About an invocation: the program continues as new.
+     * </pre>
+     *
+     * <code>.durable.v1.Continued continued = 13;</code>
+     * @return Whether the continued field is set.
+     */
+    @java.lang.Override
+    public boolean hasContinued() {
+      return messageCase_ == 13;
+    }
+    /**
+     * <pre>
+     * About an invocation: the program continues as new.
+     * </pre>
+     *
+     * <code>.durable.v1.Continued continued = 13;</code>
+     * @return The continued.
+     */
+    @java.lang.Override
+    public dev.durable.v1.Continued getContinued() {
+      if (continuedBuilder_ == null) {
+        if (messageCase_ == 13) {
+          return (dev.durable.v1.Continued) message_;
+        }
+        return dev.durable.v1.Continued.getDefaultInstance();
+      } else {
+        if (messageCase_ == 13) {
+          return continuedBuilder_.getMessage();
+        }
+        return dev.durable.v1.Continued.getDefaultInstance();
+      }
+    }
+    /**
+     * <pre>
+     * About an invocation: the program continues as new.
+     * </pre>
+     *
+     * <code>.durable.v1.Continued continued = 13;</code>
+     */
+    public Builder setContinued(dev.durable.v1.Continued value) {
+      if (continuedBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        message_ = value;
+        onChanged();
+      } else {
+        continuedBuilder_.setMessage(value);
+      }
+      messageCase_ = 13;
+      return this;
+    }
+    /**
+     * <pre>
+     * About an invocation: the program continues as new.
+     * </pre>
+     *
+     * <code>.durable.v1.Continued continued = 13;</code>
+     */
+    public Builder setContinued(
+        dev.durable.v1.Continued.Builder builderForValue) {
+      if (continuedBuilder_ == null) {
+        message_ = builderForValue.build();
+        onChanged();
+      } else {
+        continuedBuilder_.setMessage(builderForValue.build());
+      }
+      messageCase_ = 13;
+      return this;
+    }
+    /**
+     * <pre>
+     * About an invocation: the program continues as new.
+     * </pre>
+     *
+     * <code>.durable.v1.Continued continued = 13;</code>
+     */
+    public Builder mergeContinued(dev.durable.v1.Continued value) {
+      if (continuedBuilder_ == null) {
+        if (messageCase_ == 13 &&
+            message_ != dev.durable.v1.Continued.getDefaultInstance()) {
+          message_ = dev.durable.v1.Continued.newBuilder((dev.durable.v1.Continued) message_)
+              .mergeFrom(value).buildPartial();
+        } else {
+          message_ = value;
+        }
+        onChanged();
+      } else {
+        if (messageCase_ == 13) {
+          continuedBuilder_.mergeFrom(value);
+        } else {
+          continuedBuilder_.setMessage(value);
+        }
+      }
+      messageCase_ = 13;
+      return this;
+    }
+    /**
+     * <pre>
+     * About an invocation: the program continues as new.
+     * </pre>
+     *
+     * <code>.durable.v1.Continued continued = 13;</code>
+     */
+    public Builder clearContinued() {
+      if (continuedBuilder_ == null) {
+        if (messageCase_ == 13) {
+          messageCase_ = 0;
+          message_ = null;
+          onChanged();
+        }
+      } else {
+        if (messageCase_ == 13) {
+          messageCase_ = 0;
+          message_ = null;
+        }
+        continuedBuilder_.clear();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * About an invocation: the program continues as new.
+     * </pre>
+     *
+     * <code>.durable.v1.Continued continued = 13;</code>
+     */
+    public dev.durable.v1.Continued.Builder getContinuedBuilder() {
+      return internalGetContinuedFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * About an invocation: the program continues as new.
+     * </pre>
+     *
+     * <code>.durable.v1.Continued continued = 13;</code>
+     */
+    @java.lang.Override
+    public dev.durable.v1.ContinuedOrBuilder getContinuedOrBuilder() {
+      if ((messageCase_ == 13) && (continuedBuilder_ != null)) {
+        return continuedBuilder_.getMessageOrBuilder();
+      } else {
+        if (messageCase_ == 13) {
+          return (dev.durable.v1.Continued) message_;
+        }
+        return dev.durable.v1.Continued.getDefaultInstance();
+      }
+    }
+    /**
+     * <pre>
+     * About an invocation: the program continues as new.
+     * </pre>
+     *
+     * <code>.durable.v1.Continued continued = 13;</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        dev.durable.v1.Continued, dev.durable.v1.Continued.Builder, dev.durable.v1.ContinuedOrBuilder> 
+        internalGetContinuedFieldBuilder() {
+      if (continuedBuilder_ == null) {
+        if (!(messageCase_ == 13)) {
+          message_ = dev.durable.v1.Continued.getDefaultInstance();
+        }
+        continuedBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            dev.durable.v1.Continued, dev.durable.v1.Continued.Builder, dev.durable.v1.ContinuedOrBuilder>(
+                (dev.durable.v1.Continued) message_,
+                getParentForChildren(),
+                isClean());
+        message_ = null;
+      }
+      messageCase_ = 13;
+      onChanged();
+      return continuedBuilder_;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.WorkerMessage)

@@ -310,5 +310,32 @@ public interface WorkerMessageOrBuilder extends
    */
   dev.durable.v1.PausedOrBuilder getPausedOrBuilder();
 
+  /**
+   * <pre>
+   * About an invocation: the program continues as new.
+   * </pre>
+   *
+   * <code>.durable.v1.Continued continued = 13;</code>
+   * @return Whether the continued field is set.
+   */
+  boolean hasContinued();
+  /**
+   * <pre>
+   * About an invocation: the program continues as new.
+   * </pre>
+   *
+   * <code>.durable.v1.Continued continued = 13;</code>
+   * @return The continued.
+   */
+  dev.durable.v1.Continued getContinued();
+  /**
+   * <pre>
+   * About an invocation: the program continues as new.
+   * </pre>
+   *
+   * <code>.durable.v1.Continued continued = 13;</code>
+   */
+  dev.durable.v1.ContinuedOrBuilder getContinuedOrBuilder();
+
   dev.durable.v1.WorkerMessage.MessageCase getMessageCase();
 }

@@ -147,6 +147,11 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_durable_v1_Paused_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_Continued_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_Continued_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_durable_v1_PauseRequested_descriptor;
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
@@ -192,7 +197,7 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
       "\016SessionRequest\022+\n\010messages\030\001 \003(\0132\031.dura" +
       "ble.v1.WorkerMessage\">\n\017SessionResponse\022" +
       "+\n\010messages\030\001 \003(\0132\031.durable.v1.ServerMes" +
-      "sage\"\341\003\n\rWorkerMessage\022\025\n\rinvocation_id\030" +
+      "sage\"\215\004\n\rWorkerMessage\022\025\n\rinvocation_id\030" +
       "\001 \001(\t\022\017\n\007attempt\030\002 \001(\005\022*\n\005entry\030\003 \001(\0132\031." +
       "durable.v1.EntryRecordedH\000\022(\n\010finished\030\004" +
       " \001(\0132\024.durable.v1.FinishedH\000\0223\n\016attempt_" +
@@ -203,92 +208,99 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
       "\005hello\030\t \001(\0132\021.durable.v1.HelloH\000\022*\n\thea" +
       "rtbeat\030\n \001(\0132\025.durable.v1.HeartbeatH\000\022(\n" +
       "\010draining\030\013 \001(\0132\024.durable.v1.DrainingH\000\022" +
-      "$\n\006paused\030\014 \001(\0132\022.durable.v1.PausedH\000B\t\n" +
-      "\007message\"\360\003\n\rServerMessage\022\025\n\rinvocation" +
-      "_id\030\001 \001(\t\022\017\n\007attempt\030\002 \001(\005\022\"\n\005start\030\003 \001(" +
-      "\0132\021.durable.v1.StartH\000\022\036\n\003ack\030\004 \001(\0132\017.du" +
-      "rable.v1.AckH\000\022,\n\ncompletion\030\005 \001(\0132\026.dur" +
-      "able.v1.CompletionH\000\022*\n\tsuspended\030\006 \001(\0132" +
-      "\025.durable.v1.SuspendedH\000\022&\n\007abandon\030\007 \001(" +
-      "\0132\023.durable.v1.AbandonH\000\0227\n\020cancel_reque" +
-      "sted\030\010 \001(\0132\033.durable.v1.CancelRequestedH" +
-      "\000\022&\n\007welcome\030\t \001(\0132\023.durable.v1.WelcomeH" +
-      "\000\022*\n\theartbeat\030\n \001(\0132\025.durable.v1.Heartb" +
-      "eatH\000\022\"\n\005drain\030\013 \001(\0132\021.durable.v1.DrainH" +
-      "\000\0225\n\017pause_requested\030\014 \001(\0132\032.durable.v1." +
-      "PauseRequestedH\000B\t\n\007message\"\330\001\n\005Hello\022\030\n" +
-      "\020protocol_version\030\001 \001(\005\022\021\n\tworker_id\030\002 \001" +
-      "(\t\022\020\n\010identity\030\003 \001(\t\022\020\n\010build_id\030\004 \001(\t\022)" +
-      "\n\010handlers\030\005 \003(\0132\027.durable.v1.HandlerSpe" +
-      "c\022\022\n\nslot_count\030\006 \001(\005\022\024\n\014capabilities\030\007 " +
-      "\003(\t\022)\n\007resumed\030\010 \003(\0132\030.durable.v1.OwnedA" +
-      "ttempt\"6\n\014OwnedAttempt\022\025\n\rinvocation_id\030" +
-      "\001 \001(\t\022\017\n\007attempt\030\002 \001(\005\"\261\002\n\007Welcome\022\030\n\020pr" +
-      "otocol_version\030\001 \001(\005\022\r\n\005epoch\030\002 \001(\003\0225\n\022h" +
-      "eartbeat_interval\030\003 \001(\0132\031.google.protobu" +
-      "f.Duration\0222\n\017session_timeout\030\004 \001(\0132\031.go" +
-      "ogle.protobuf.Duration\0222\n\017reconnect_grac" +
-      "e\030\005 \001(\0132\031.google.protobuf.Duration\022/\n\006li" +
-      "mits\030\006 \003(\0132\037.durable.v1.Welcome.LimitsEn" +
-      "try\032-\n\013LimitsEntry\022\013\n\003key\030\001 \001(\t\022\r\n\005value" +
-      "\030\002 \001(\003:\0028\001\"\013\n\tHeartbeat\"\n\n\010Draining\"1\n\005D" +
-      "rain\022(\n\005delay\030\001 \001(\0132\031.google.protobuf.Du" +
-      "ration\"\267\006\n\005Start\022\017\n\007handler\030\001 \001(\t\022\"\n\005inp" +
-      "ut\030\002 \001(\0132\023.durable.v1.Payload\022\013\n\003key\030\003 \001" +
-      "(\t\022/\n\007headers\030\004 \003(\0132\036.durable.v1.Start.H" +
-      "eadersEntry\022)\n\007journal\030\005 \003(\0132\030.durable.v" +
-      "1.JournalEntry\022.\n\nstart_time\030\006 \001(\0132\032.goo" +
-      "gle.protobuf.Timestamp\022\023\n\013random_seed\030\007 " +
-      "\001(\006\022\017\n\007service\030\010 \001(\t\022\025\n\rpartition_key\030\t " +
-      "\001(\t\022)\n\014last_failure\030\n \001(\0132\023.durable.v1.F" +
-      "ailure\022\017\n\007version\030\013 \001(\t\0225\n\020cancel_reques" +
-      "ted\030\014 \001(\0132\033.durable.v1.CancelRequested\022+" +
-      "\n\005state\030\r \003(\0132\034.durable.v1.Start.StateEn" +
-      "try\022\026\n\016state_complete\030\016 \001(\010\022:\n\rstep_fail" +
-      "ures\030\017 \003(\0132#.durable.v1.Start.StepFailur" +
-      "esEntry\0228\n\014step_failing\030\020 \003(\0132\".durable." +
-      "v1.Start.StepFailingEntry\032.\n\014HeadersEntr" +
-      "y\022\013\n\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\t:\0028\001\032A\n\nSta" +
-      "teEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.du" +
-      "rable.v1.Payload:\0028\001\0323\n\021StepFailuresEntr" +
-      "y\022\013\n\003key\030\001 \001(\005\022\r\n\005value\030\002 \001(\005:\0028\001\032M\n\020Ste" +
-      "pFailingEntry\022\013\n\003key\030\001 \001(\005\022(\n\005value\030\002 \001(" +
-      "\0132\031.google.protobuf.Duration:\0028\001\"\323\002\n\rEnt" +
-      "ryRecorded\022\r\n\005index\030\001 \001(\005\022#\n\004kind\030\002 \001(\0162" +
-      "\025.durable.v1.EntryKind\022\014\n\004name\030\003 \001(\t\022%\n\010" +
-      "argument\030\004 \001(\0132\023.durable.v1.Payload\022$\n\007o" +
-      "utcome\030\005 \001(\0132\023.durable.v1.Outcome\022(\n\005del" +
-      "ay\030\006 \001(\0132\031.google.protobuf.Duration\022\016\n\006t" +
-      "arget\030\007 \001(\t\022\027\n\017idempotency_key\030\010 \001(\t\022\025\n\r" +
-      "partition_key\030\t \001(\t\022*\n\007elapsed\030\n \001(\0132\031.g" +
-      "oogle.protobuf.Duration\022\016\n\006schema\030\013 \001(\t\022" +
-      "\r\n\005renew\030\014 \001(\010\"Y\n\003Ack\022\r\n\005index\030\001 \001(\005\022\031\n\021" +
-      "completion_number\030\002 \001(\003\022(\n\004time\030\003 \001(\0132\032." +
-      "google.protobuf.Timestamp\"\206\001\n\nCompletion" +
-      "\022\r\n\005index\030\001 \001(\005\022$\n\007outcome\030\002 \001(\0132\023.durab" +
-      "le.v1.Outcome\022\031\n\021completion_number\030\003 \001(\003" +
-      "\022(\n\004time\030\004 \001(\0132\032.google.protobuf.Timesta" +
-      "mp\"0\n\010Finished\022$\n\007outcome\030\001 \001(\0132\023.durabl" +
-      "e.v1.Outcome\"\343\001\n\rAttemptFailed\022$\n\007failur" +
-      "e\030\001 \001(\0132\023.durable.v1.Failure\022.\n\013retry_de" +
-      "lay\030\002 \001(\0132\031.google.protobuf.Duration\022\022\n\005" +
-      "index\030\003 \001(\005H\000\210\001\001\022#\n\004kind\030\004 \001(\0162\025.durable" +
-      ".v1.EntryKind\022\014\n\004name\030\005 \001(\t\022+\n\013other_ste" +
-      "ps\030\006 \003(\0132\026.durable.v1.FailedStepB\010\n\006_ind" +
-      "ex\"t\n\nFailedStep\022\r\n\005index\030\001 \001(\005\022#\n\004kind\030" +
-      "\002 \001(\0162\025.durable.v1.EntryKind\022\014\n\004name\030\003 \001" +
-      "(\t\022$\n\007failure\030\004 \001(\0132\023.durable.v1.Failure" +
-      "\",\n\004Held\022$\n\007failure\030\001 \001(\0132\023.durable.v1.F" +
-      "ailure\"\010\n\006Paused\"\020\n\016PauseRequested\"$\n\007Su" +
-      "spend\022\031\n\021completion_number\030\001 \001(\003\"\n\n\010Rele" +
-      "ased\"\013\n\tSuspended\"\031\n\007Abandon\022\016\n\006reason\030\001" +
-      " \001(\t\"f\n\017CancelRequested\022\016\n\006reason\030\001 \001(\t\022" +
-      "\031\n\021completion_number\030\002 \001(\003\022(\n\004time\030\003 \001(\013" +
-      "2\032.google.protobuf.Timestamp2W\n\rDurableW" +
-      "orker\022F\n\007Session\022\032.durable.v1.SessionReq" +
-      "uest\032\033.durable.v1.SessionResponse(\0010\001BH\n" +
-      "\016dev.durable.v1B\013WorkerProtoP\001Z\'durable." +
-      "dev/gen/go/durable/v1;durablev1b\006proto3"
+      "$\n\006paused\030\014 \001(\0132\022.durable.v1.PausedH\000\022*\n" +
+      "\tcontinued\030\r \001(\0132\025.durable.v1.ContinuedH" +
+      "\000B\t\n\007message\"\360\003\n\rServerMessage\022\025\n\rinvoca" +
+      "tion_id\030\001 \001(\t\022\017\n\007attempt\030\002 \001(\005\022\"\n\005start\030" +
+      "\003 \001(\0132\021.durable.v1.StartH\000\022\036\n\003ack\030\004 \001(\0132" +
+      "\017.durable.v1.AckH\000\022,\n\ncompletion\030\005 \001(\0132\026" +
+      ".durable.v1.CompletionH\000\022*\n\tsuspended\030\006 " +
+      "\001(\0132\025.durable.v1.SuspendedH\000\022&\n\007abandon\030" +
+      "\007 \001(\0132\023.durable.v1.AbandonH\000\0227\n\020cancel_r" +
+      "equested\030\010 \001(\0132\033.durable.v1.CancelReques" +
+      "tedH\000\022&\n\007welcome\030\t \001(\0132\023.durable.v1.Welc" +
+      "omeH\000\022*\n\theartbeat\030\n \001(\0132\025.durable.v1.He" +
+      "artbeatH\000\022\"\n\005drain\030\013 \001(\0132\021.durable.v1.Dr" +
+      "ainH\000\0225\n\017pause_requested\030\014 \001(\0132\032.durable" +
+      ".v1.PauseRequestedH\000B\t\n\007message\"\360\001\n\005Hell" +
+      "o\022\030\n\020protocol_version\030\001 \001(\005\022\021\n\tworker_id" +
+      "\030\002 \001(\t\022\020\n\010identity\030\003 \001(\t\022\020\n\010build_id\030\004 \001" +
+      "(\t\022)\n\010handlers\030\005 \003(\0132\027.durable.v1.Handle" +
+      "rSpec\022\022\n\nslot_count\030\006 \001(\005\022\024\n\014capabilitie" +
+      "s\030\007 \003(\t\022)\n\007resumed\030\010 \003(\0132\030.durable.v1.Ow" +
+      "nedAttempt\022\026\n\016session_number\030\t \001(\003\"6\n\014Ow" +
+      "nedAttempt\022\025\n\rinvocation_id\030\001 \001(\t\022\017\n\007att" +
+      "empt\030\002 \001(\005\"\261\002\n\007Welcome\022\030\n\020protocol_versi" +
+      "on\030\001 \001(\005\022\r\n\005epoch\030\002 \001(\003\0225\n\022heartbeat_int" +
+      "erval\030\003 \001(\0132\031.google.protobuf.Duration\0222" +
+      "\n\017session_timeout\030\004 \001(\0132\031.google.protobu" +
+      "f.Duration\0222\n\017reconnect_grace\030\005 \001(\0132\031.go" +
+      "ogle.protobuf.Duration\022/\n\006limits\030\006 \003(\0132\037" +
+      ".durable.v1.Welcome.LimitsEntry\032-\n\013Limit" +
+      "sEntry\022\013\n\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\003:\0028\001\"\013" +
+      "\n\tHeartbeat\"\n\n\010Draining\"D\n\005Drain\022(\n\005dela" +
+      "y\030\001 \001(\0132\031.google.protobuf.Duration\022\021\n\tel" +
+      "sewhere\030\002 \001(\010\"\365\006\n\005Start\022\017\n\007handler\030\001 \001(\t" +
+      "\022\"\n\005input\030\002 \001(\0132\023.durable.v1.Payload\022\013\n\003" +
+      "key\030\003 \001(\t\022/\n\007headers\030\004 \003(\0132\036.durable.v1." +
+      "Start.HeadersEntry\022)\n\007journal\030\005 \003(\0132\030.du" +
+      "rable.v1.JournalEntry\022.\n\nstart_time\030\006 \001(" +
+      "\0132\032.google.protobuf.Timestamp\022\023\n\013random_" +
+      "seed\030\007 \001(\006\022\017\n\007service\030\010 \001(\t\022\025\n\rpartition" +
+      "_key\030\t \001(\t\022)\n\014last_failure\030\n \001(\0132\023.durab" +
+      "le.v1.Failure\022\017\n\007version\030\013 \001(\t\0225\n\020cancel" +
+      "_requested\030\014 \001(\0132\033.durable.v1.CancelRequ" +
+      "ested\022+\n\005state\030\r \003(\0132\034.durable.v1.Start." +
+      "StateEntry\022\026\n\016state_complete\030\016 \001(\010\022:\n\rst" +
+      "ep_failures\030\017 \003(\0132#.durable.v1.Start.Ste" +
+      "pFailuresEntry\0228\n\014step_failing\030\020 \003(\0132\".d" +
+      "urable.v1.Start.StepFailingEntry\022\023\n\013firs" +
+      "t_index\030\021 \001(\005\022\032\n\022completions_before\030\022 \001(" +
+      "\003\022\013\n\003run\030\023 \001(\005\032.\n\014HeadersEntry\022\013\n\003key\030\001 " +
+      "\001(\t\022\r\n\005value\030\002 \001(\t:\0028\001\032A\n\nStateEntry\022\013\n\003" +
+      "key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.durable.v1.Pa" +
+      "yload:\0028\001\0323\n\021StepFailuresEntry\022\013\n\003key\030\001 " +
+      "\001(\005\022\r\n\005value\030\002 \001(\005:\0028\001\032M\n\020StepFailingEnt" +
+      "ry\022\013\n\003key\030\001 \001(\005\022(\n\005value\030\002 \001(\0132\031.google." +
+      "protobuf.Duration:\0028\001\"\323\002\n\rEntryRecorded\022" +
+      "\r\n\005index\030\001 \001(\005\022#\n\004kind\030\002 \001(\0162\025.durable.v" +
+      "1.EntryKind\022\014\n\004name\030\003 \001(\t\022%\n\010argument\030\004 " +
+      "\001(\0132\023.durable.v1.Payload\022$\n\007outcome\030\005 \001(" +
+      "\0132\023.durable.v1.Outcome\022(\n\005delay\030\006 \001(\0132\031." +
+      "google.protobuf.Duration\022\016\n\006target\030\007 \001(\t" +
+      "\022\027\n\017idempotency_key\030\010 \001(\t\022\025\n\rpartition_k" +
+      "ey\030\t \001(\t\022*\n\007elapsed\030\n \001(\0132\031.google.proto" +
+      "buf.Duration\022\016\n\006schema\030\013 \001(\t\022\r\n\005renew\030\014 " +
+      "\001(\010\"Y\n\003Ack\022\r\n\005index\030\001 \001(\005\022\031\n\021completion_" +
+      "number\030\002 \001(\003\022(\n\004time\030\003 \001(\0132\032.google.prot" +
+      "obuf.Timestamp\"\206\001\n\nCompletion\022\r\n\005index\030\001" +
+      " \001(\005\022$\n\007outcome\030\002 \001(\0132\023.durable.v1.Outco" +
+      "me\022\031\n\021completion_number\030\003 \001(\003\022(\n\004time\030\004 " +
+      "\001(\0132\032.google.protobuf.Timestamp\"0\n\010Finis" +
+      "hed\022$\n\007outcome\030\001 \001(\0132\023.durable.v1.Outcom" +
+      "e\"\343\001\n\rAttemptFailed\022$\n\007failure\030\001 \001(\0132\023.d" +
+      "urable.v1.Failure\022.\n\013retry_delay\030\002 \001(\0132\031" +
+      ".google.protobuf.Duration\022\022\n\005index\030\003 \001(\005" +
+      "H\000\210\001\001\022#\n\004kind\030\004 \001(\0162\025.durable.v1.EntryKi" +
+      "nd\022\014\n\004name\030\005 \001(\t\022+\n\013other_steps\030\006 \003(\0132\026." +
+      "durable.v1.FailedStepB\010\n\006_index\"t\n\nFaile" +
+      "dStep\022\r\n\005index\030\001 \001(\005\022#\n\004kind\030\002 \001(\0162\025.dur" +
+      "able.v1.EntryKind\022\014\n\004name\030\003 \001(\t\022$\n\007failu" +
+      "re\030\004 \001(\0132\023.durable.v1.Failure\",\n\004Held\022$\n" +
+      "\007failure\030\001 \001(\0132\023.durable.v1.Failure\"\010\n\006P" +
+      "aused\"^\n\tContinued\022\"\n\005input\030\001 \001(\0132\023.dura" +
+      "ble.v1.Payload\022\031\n\021completion_number\030\002 \001(" +
+      "\003\022\022\n\nnext_index\030\003 \001(\005\"\020\n\016PauseRequested\"" +
+      "$\n\007Suspend\022\031\n\021completion_number\030\001 \001(\003\"\n\n" +
+      "\010Released\"\013\n\tSuspended\"\031\n\007Abandon\022\016\n\006rea" +
+      "son\030\001 \001(\t\"f\n\017CancelRequested\022\016\n\006reason\030\001" +
+      " \001(\t\022\031\n\021completion_number\030\002 \001(\003\022(\n\004time\030" +
+      "\003 \001(\0132\032.google.protobuf.Timestamp2W\n\rDur" +
+      "ableWorker\022F\n\007Session\022\032.durable.v1.Sessi" +
+      "onRequest\032\033.durable.v1.SessionResponse(\001" +
+      "0\001BH\n\016dev.durable.v1B\013WorkerProtoP\001Z\'dur" +
+      "able.dev/gen/go/durable/v1;durablev1b\006pr" +
+      "oto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -315,7 +327,7 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_WorkerMessage_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_WorkerMessage_descriptor,
-        new java.lang.String[] { "InvocationId", "Attempt", "Entry", "Finished", "AttemptFailed", "Held", "Suspend", "Released", "Hello", "Heartbeat", "Draining", "Paused", "Message", });
+        new java.lang.String[] { "InvocationId", "Attempt", "Entry", "Finished", "AttemptFailed", "Held", "Suspend", "Released", "Hello", "Heartbeat", "Draining", "Paused", "Continued", "Message", });
     internal_static_durable_v1_ServerMessage_descriptor =
       getDescriptor().getMessageType(3);
     internal_static_durable_v1_ServerMessage_fieldAccessorTable = new
@@ -327,7 +339,7 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_Hello_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Hello_descriptor,
-        new java.lang.String[] { "ProtocolVersion", "WorkerId", "Identity", "BuildId", "Handlers", "SlotCount", "Capabilities", "Resumed", });
+        new java.lang.String[] { "ProtocolVersion", "WorkerId", "Identity", "BuildId", "Handlers", "SlotCount", "Capabilities", "Resumed", "SessionNumber", });
     internal_static_durable_v1_OwnedAttempt_descriptor =
       getDescriptor().getMessageType(5);
     internal_static_durable_v1_OwnedAttempt_fieldAccessorTable = new
@@ -363,13 +375,13 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_Drain_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Drain_descriptor,
-        new java.lang.String[] { "Delay", });
+        new java.lang.String[] { "Delay", "Elsewhere", });
     internal_static_durable_v1_Start_descriptor =
       getDescriptor().getMessageType(10);
     internal_static_durable_v1_Start_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Start_descriptor,
-        new java.lang.String[] { "Handler", "Input", "Key", "Headers", "Journal", "StartTime", "RandomSeed", "Service", "PartitionKey", "LastFailure", "Version", "CancelRequested", "State", "StateComplete", "StepFailures", "StepFailing", });
+        new java.lang.String[] { "Handler", "Input", "Key", "Headers", "Journal", "StartTime", "RandomSeed", "Service", "PartitionKey", "LastFailure", "Version", "CancelRequested", "State", "StateComplete", "StepFailures", "StepFailing", "FirstIndex", "CompletionsBefore", "Run", });
     internal_static_durable_v1_Start_HeadersEntry_descriptor =
       internal_static_durable_v1_Start_descriptor.getNestedType(0);
     internal_static_durable_v1_Start_HeadersEntry_fieldAccessorTable = new
@@ -442,38 +454,44 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Paused_descriptor,
         new java.lang.String[] { });
-    internal_static_durable_v1_PauseRequested_descriptor =
+    internal_static_durable_v1_Continued_descriptor =
       getDescriptor().getMessageType(19);
+    internal_static_durable_v1_Continued_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_Continued_descriptor,
+        new java.lang.String[] { "Input", "CompletionNumber", "NextIndex", });
+    internal_static_durable_v1_PauseRequested_descriptor =
+      getDescriptor().getMessageType(20);
     internal_static_durable_v1_PauseRequested_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_PauseRequested_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_Suspend_descriptor =
-      getDescriptor().getMessageType(20);
+      getDescriptor().getMessageType(21);
     internal_static_durable_v1_Suspend_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Suspend_descriptor,
         new java.lang.String[] { "CompletionNumber", });
     internal_static_durable_v1_Released_descriptor =
-      getDescriptor().getMessageType(21);
+      getDescriptor().getMessageType(22);
     internal_static_durable_v1_Released_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Released_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_Suspended_descriptor =
-      getDescriptor().getMessageType(22);
+      getDescriptor().getMessageType(23);
     internal_static_durable_v1_Suspended_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Suspended_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_Abandon_descriptor =
-      getDescriptor().getMessageType(23);
+      getDescriptor().getMessageType(24);
     internal_static_durable_v1_Abandon_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Abandon_descriptor,
         new java.lang.String[] { "Reason", });
     internal_static_durable_v1_CancelRequested_descriptor =
-      getDescriptor().getMessageType(24);
+      getDescriptor().getMessageType(25);
     internal_static_durable_v1_CancelRequested_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_CancelRequested_descriptor,

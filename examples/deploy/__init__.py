@@ -1,0 +1,1 @@
+"""Code changes while 200 invocations run: pinned to their build, and patched."""

@@ -1,0 +1,15 @@
+"""Build v2: orders are taxed. The new step is in the middle, so journals of v1 do not fit this code."""
+
+import durable
+from examples.deploy.effects import write
+
+
+@durable.workflow(versioning="pinned")
+async def order(ctx: durable.Context, number: int) -> str:
+    """Ships an order when it is paid for."""
+    await ctx.run("reserve", write, f"reserved {number}")
+    await ctx.run("tax", write, f"taxed {number}")
+    await ctx.sleep(0.2)
+    await ctx.signal("paid")
+    await ctx.run("ship", write, f"shipped {number}")
+    return "v2"

@@ -1,0 +1,1 @@
+"""TLS: the certificate of this process, its authorities, and their change while it serves."""
