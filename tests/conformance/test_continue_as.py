@@ -94,7 +94,27 @@ async def long(ctx: Context, entries: int) -> int:
     return ctx.journal_length
 
 
-WORKFLOWS = [rounds, attaches, Counter, Gate, eager, draws, swallows, long]
+@durable.workflow
+async def inbox(ctx: Context, got: list[int], idle: bool) -> list[int]:
+    """Begins a run for each signal, and waits for three of them at once in three ways.
+
+    An idle run sees them come, and reads none. The signal -1 ends the last run.
+    """
+    if idle:
+        first, second, third = (ctx.signal("n", type=int) for _ in range(3))
+        watched = asyncio.gather(third, asyncio.Event().wait())
+        await ctx.signal("stop")
+        assert first.done() and second.done() and third.done() and not watched.done()
+        ctx.continue_as(got, False)
+    waits = [ctx.signal("n", type=int) for _ in range(3)]
+    done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    number = next(it for it in waits if it in done).result()
+    if number == -1:
+        return got
+    ctx.continue_as([*got, number], len(got) == 1)
+
+
+WORKFLOWS = [rounds, attaches, Counter, Gate, eager, draws, swallows, long, inbox]
 
 
 async def in_run(system: System, invocation_id: str, run: int, entries: int) -> None:
@@ -141,6 +161,23 @@ async def test_nothing_is_lost_or_doubled_over_several_runs(system: System) -> N
     assert [it for it in found.attempts if it.end == "continued"][-1].run == LAST
     counts = Counts(calls)
     assert [counts[f"round {left}"] for left in range(LAST + 1)] == [1] * (LAST + 1)
+
+
+@EVERYWHERE
+async def test_a_signal_that_no_run_has_read_is_there_for_the_next_one(system: System) -> None:
+    client = system.client
+    invocation_id = await client.invoke_async(inbox, [], True)
+    for number in range(3):
+        await client.signal(invocation_id, "n", number)
+    await in_run(system, invocation_id, 1, 4)
+    await client.signal(invocation_id, "stop")
+    await in_run(system, invocation_id, 4, 4)
+    for number in (3, 4, -1):
+        await client.signal(invocation_id, "n", number)
+    await system.kill()
+    await system.employ()
+    await client.signal(invocation_id, "stop")
+    assert (await client.get_result(invocation_id, inbox)).value() == [0, 1, 2, 3, 4]
 
 
 async def test_a_watch_shows_one_run_after_the_other(system: System) -> None:

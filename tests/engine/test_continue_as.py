@@ -12,6 +12,7 @@ from durable_proto.v1 import payload_pb2, worker_pb2
 
 from .harness import (
     ACTIONS_MAX,
+    CANCEL,
     Recorded,
     World,
     attempt_of,
@@ -156,7 +157,7 @@ def test_a_completion_that_comes_later_has_not_been_seen() -> None:
     @durable.workflow
     async def program(ctx: durable.Context) -> None:
         step = ctx.run("slow", one)
-        waiting = ctx.signal("go")
+        waiting = ctx.awakeable("go")
         await asyncio.wait([asyncio.ensure_future(ctx.sleep(1)), asyncio.ensure_future(waiting)])
         del step
         ctx.continue_as()
@@ -175,6 +176,39 @@ def test_a_completion_that_comes_later_has_not_been_seen() -> None:
     attempt.on_ack(worker_pb2.Ack(index=0, completion_number=3))
     continued = last_message(attempt).continued
     assert (continued.completion_number, continued.next_index) == (2, 3)
+
+
+def test_only_signals_that_have_come_and_were_not_read_are_given_back() -> None:
+    @durable.workflow
+    async def program(ctx: durable.Context) -> None:
+        awaited, asked, refused, gathered, unread, raced, never = (
+            ctx.signal(str(number), type=int) for number in range(7)
+        )
+        del unread
+        given_up = ctx.signal("given up")
+        given_up.cancel()
+        await awaited
+        together = asyncio.gather(gathered, never)
+        await asyncio.wait([refused, raced], return_when=asyncio.ALL_COMPLETED)
+        asked.result()
+        with pytest.raises(durable.CodecError):
+            await refused
+        assert raced.exception() is None
+        del together
+        ctx.continue_as()
+
+    attempt = attempt_of(program)
+    for index in range(9):
+        attempt.on_ack(worker_pb2.Ack(index=index))
+    for number, index in enumerate((1, 3, 4, 5, 2, 0), start=1):
+        value = payload_pb2.Payload(data=b'"no number"' if index == 2 else b"1")
+        attempt.on_completion(
+            worker_pb2.Completion(
+                index=index, outcome=payload_pb2.Outcome(value=value), completion_number=number
+            )
+        )
+    cancels = [it.entry for it in attempt.outbox if it.entry.kind == CANCEL]
+    assert [it.target for it in cancels] == ["#7", "#3", "#4", "#5"]
 
 
 def test_an_index_that_is_in_no_journal_is_not_used_again() -> None:

@@ -32,6 +32,14 @@ class FutureOwner(Protocol):
         ...
 
 
+class SignalOwner(FutureOwner, Protocol):
+    """The part of an attempt that has started the wait for a signal."""
+
+    def signal_read(self, index: int) -> None:
+        """Is called when the program has got the outcome of the wait."""
+        ...
+
+
 class AwakeableOwner(FutureOwner, Protocol):
     """The part of an attempt that has started an awakeable."""
 
@@ -137,6 +145,45 @@ for _name in (
     setattr(DurableFuture, f"__{_name}__", _used_unawaited)
 setattr(DurableFuture, "__eq__", _is_same)  # noqa: B010  # the class keeps its hash
 setattr(DurableFuture, "__getattr__", _no_attribute)  # noqa: B010
+
+
+class SignalFuture(DurableFuture[T]):
+    """The next signal of a name. Its owner hears when the program has got the signal's outcome."""
+
+    __slots__ = ("_taker",)
+
+    def __init__(
+        self,
+        owner: SignalOwner,
+        loop: WorkflowLoop,
+        index: int,
+        name: str,
+        place: Place | None,
+    ) -> None:
+        super().__init__(owner, loop, index, name, place)
+        self._taker = owner
+
+    def __await__(self) -> Generator[Any, None, T]:
+        try:
+            return (yield from super().__await__())
+        finally:
+            self._tell()
+
+    def result(self) -> T:
+        """As asyncio's."""
+        self._tell()
+        return super().result()
+
+    def exception(self) -> BaseException | None:
+        """As asyncio's; asyncio.gather asks for it, and that alone does not read a value."""
+        error = super().exception()
+        if error is not None:
+            self._tell()
+        return error
+
+    def _tell(self) -> None:
+        if super().done():
+            self._taker.signal_read(self.index)
 
 
 class Awakeable(DurableFuture[T]):

@@ -84,6 +84,7 @@ class Program:
         if given is not None and len(given.data) > limit:
             raise too_large("the input of the next run", len(given.data), limit)
         if self.continuation is None and not self.loop.closing:
+            self.server.give_back_signals()
             self.continuation = worker_pb2.Continued(
                 input=given,
                 completion_number=self.journal.delivered,

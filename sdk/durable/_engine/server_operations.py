@@ -6,6 +6,7 @@ entry is in the journal and nothing is sent.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
@@ -28,7 +29,7 @@ from .entry_kinds import (
     SIGNAL,
     SLEEP,
 )
-from .futures import Awakeable, DurableFuture
+from .futures import Awakeable, DurableFuture, SignalFuture
 from .limits import check_payload, check_text
 from .loop import Timer
 from .operations import OpenOperation, Operations
@@ -51,7 +52,14 @@ class Target(NamedTuple):
 class ServerOperations:
     """The operations of one attempt that the server executes."""
 
-    __slots__ = ("_invocation_id", "_operations", "_payload_bytes_max", "_steps", "_to_renew")
+    __slots__ = (
+        "_invocation_id",
+        "_operations",
+        "_payload_bytes_max",
+        "_steps",
+        "_to_renew",
+        "_unread_signals",
+    )
 
     def __init__(self, operations: Operations, steps: Steps, invocation_id: str) -> None:
         self._operations: Final = operations
@@ -61,6 +69,8 @@ class ServerOperations:
         self._to_renew: Final[set[str]] = set()
         """Awakeables whose outcome did not fit their type, by id. If the program asks for one again,
         the server is to take another outcome."""
+        self._unread_signals: Final[dict[int, SignalFuture[Any]]] = {}
+        """Waits for signals whose outcome the program has not got, by index."""
 
     # Timers
 
@@ -126,11 +136,31 @@ class ServerOperations:
         """Waits for the next signal with a name."""
         if not name:
             raise ValueError("a signal's name must not be empty")
-        shape = self._operations.shape(hint, f"the signal {name!r}")
-        future, entry = self._start(SIGNAL, name, shape)
-        if entry is not None:
-            entry.schema = accepted_schema(shape)
+        operations = self._operations
+        shape = operations.shape(hint, f"the signal {name!r}")
+        index = operations.begin(SIGNAL, name)
+        future: SignalFuture[Any] = SignalFuture(
+            self, operations.loop, index, name, operations.place
+        )
+        operations.open[index] = OpenOperation(SIGNAL, name, future, None, shape)
+        self._unread_signals[index] = future
+        if index not in operations.journal.recorded:
+            operations.entry(index, SIGNAL, name).schema = accepted_schema(shape)
         return future
+
+    def signal_read(self, index: int) -> None:
+        """Notes that the program has got the outcome of a wait for a signal."""
+        self._unread_signals.pop(index, None)
+
+    def give_back_signals(self) -> None:
+        """Gives back the signals that have come and that the program has not read.
+
+        The server keeps them for the next run: a signal whose wait is given up is not lost.
+        """
+        for index, future in self._unread_signals.items():
+            if asyncio.Future.done(future):
+                self.cancel(f"#{index}")
+        self._unread_signals.clear()
 
     def resolve(
         self, name: str, outcome: payload_pb2.Outcome, invocation_id: str = ""
@@ -201,6 +231,7 @@ class ServerOperations:
         operation = self._operations.open.get(index)
         if operation is None or self._operations.loop.closing:
             return
+        self._unread_signals.pop(index, None)
         if KINDS[operation.kind].is_cancellable:
             self.cancel(f"#{index}")
 
