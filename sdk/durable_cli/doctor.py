@@ -84,7 +84,8 @@ class _Answer(NamedTuple):
     took: timedelta
     workers: list[durable.WorkerInfo]
     handlers: list[durable.Handler]
-    cluster: durable.Cluster
+    cluster: durable.Cluster | None
+    """None if this credential may not see it."""
     builds: durable.Deployments
 
 
@@ -108,7 +109,11 @@ def _server(context: ClientContext) -> Iterator[Check]:
     if answers:
         yield _workers(answers[0].workers, answers[0].handlers)
         yield from build_checks(answers[0].builds)
-        yield from cluster_checks([it.cluster for it in answers])
+        clusters = [it.cluster for it in answers if it.cluster is not None]
+        if clusters:
+            yield from cluster_checks(clusters)
+        else:
+            yield Check(OK, "cluster", "not checked: this credential may not see the nodes", "")
 
 
 def _ask(context: ClientContext) -> _Answer | durable.RpcError:
@@ -120,10 +125,20 @@ def _ask(context: ClientContext) -> _Answer | durable.RpcError:
             info = client.server_info()
             now, took = datetime.now(UTC), timedelta(seconds=time.monotonic() - began)
             workers, handlers = client.list_workers(), client.list_handlers()
-            cluster, builds = client.cluster(), client.list_deployments()
+            builds = client.list_deployments()
+            cluster = _cluster(client)
             return _Answer(info, now, took, workers, handlers, cluster, builds)
         except durable.RpcError as error:
             return error
+
+
+def _cluster(client: durable.Client) -> durable.Cluster | None:
+    import durable
+
+    try:
+        return client.cluster()
+    except durable.PermissionDeniedError:  # it is of the whole system, and a namespace is a part
+        return None
 
 
 def _node(answer: _Answer) -> Iterator[Check]:

@@ -67,6 +67,22 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         yield Guarded(address, folder)
 
 
+def test_doctor_of_a_namespace_says_that_it_does_not_see_the_nodes(
+    guarded: Guarded, tmp_path: Path
+) -> None:
+    made = guarded.admin(
+        tmp_path, "token", "create", "tenant", "--namespace", "tenant.", "--scope", "read"
+    )
+    done = guarded(
+        *(tmp_path, "doctor", "--json", "--data-dir", str(tmp_path)),
+        DURABLE_TOKEN=made.out.strip(),
+    )
+    assert done.code == 0, done
+    checks = {it["name"]: it for it in json.loads(done.out)}
+    assert checks["server"]["verdict"] == "ok"
+    assert checks["cluster"]["found"] == "not checked: this credential may not see the nodes"
+
+
 def test_a_token_is_made_listed_and_revoked(guarded: Guarded, tmp_path: Path) -> None:
     made = guarded.admin(
         tmp_path, "token", "create", "ci", "--scope", "invoke", "--scope", "read:billing.*",

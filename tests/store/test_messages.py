@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,8 +83,10 @@ class Sender:
 
 
 @pytest.fixture
-def sender(tmp_path: Path) -> Sender:
-    return Sender(tmp_path / "store.db")
+def sender(tmp_path: Path) -> Iterator[Sender]:
+    sender = Sender(tmp_path / "store.db")
+    yield sender
+    sender.store.close()
 
 
 def test_a_partition_that_never_sent_has_no_numbers(sender: Sender) -> None:

@@ -12,7 +12,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -178,16 +178,33 @@ def filters(now_ms: int) -> Iterator[Filter]:
             yield Filter(created_min_ms=times[0], created_max_ms=times[1], **more)
 
 
+Opener: TypeAlias = Callable[[Path | str], World]
+
+
+@pytest.fixture
+def open_world() -> Iterator[Opener]:
+    """Makes worlds whose stores are closed when the test ends."""
+    opened: list[World] = []
+
+    def make(path: Path | str) -> World:
+        opened.append(World(path))
+        return opened[-1]
+
+    yield make
+    for world in opened:
+        world.store.close()
+
+
 @pytest.mark.parametrize("probe", [1, 20, 2000])
 @pytest.mark.parametrize("texts", [True, False], ids=["index of texts", "without it"])
 def test_every_filter_in_every_order(
-    probe: int, texts: bool, monkeypatch: pytest.MonkeyPatch
+    probe: int, texts: bool, open_world: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "PROBE_ROWS", probe)
     monkeypatch.setattr(pages, "SCAN_ROWS_MAX", 30)
     if not texts:
         monkeypatch.setattr(failure_index, "CREATE_TABLE", "CREATE VIRTUAL TABLE x USING nothing()")
-    world = World(":memory:")
+    world = open_world(":memory:")
     world.create(COUNT)
     world.change(COUNT)
     for where in filters(world.now_ms):
@@ -202,8 +219,10 @@ def test_every_filter_in_every_order(
 @pytest.mark.parametrize(
     "where", [Filter(), Filter(handler="b"), Filter(key="k"), Filter(failure_text="stock")], ids=str
 )
-def test_pages_stay_stable_while_data_changes(where: Filter, order: Order) -> None:
-    world = World(":memory:")
+def test_pages_stay_stable_while_data_changes(
+    where: Filter, order: Order, open_world: Opener
+) -> None:
+    world = open_world(":memory:")
     world.create(COUNT)
     world.change(COUNT // 2)
     before = {number: repr(world.known[number]) for number in world.expected(where, order)}
@@ -224,8 +243,8 @@ def test_pages_stay_stable_while_data_changes(where: Filter, order: Order) -> No
     assert {number: seen[number] for number in there} == dict.fromkeys(there, 1)
 
 
-def test_counts_and_texts_outlive_the_process(tmp_path: Path) -> None:
-    world = World(tmp_path / "store.db")
+def test_counts_and_texts_outlive_the_process(tmp_path: Path, open_world: Opener) -> None:
+    world = open_world(tmp_path / "store.db")
     world.create(COUNT)
     world.change(COUNT)
     counts = world.store.counts()
@@ -278,8 +297,10 @@ PRAGMA user_version = 3;
 
 
 @pytest.mark.parametrize("version", [2, 3, 4, 5, 6, 7])
-def test_a_store_of_an_older_version_is_made_new_in_place(tmp_path: Path, version: int) -> None:
-    world = World(tmp_path / "store.db")
+def test_a_store_of_an_older_version_is_made_new_in_place(
+    tmp_path: Path, version: int, open_world: Opener
+) -> None:
+    world = open_world(tmp_path / "store.db")
     world.create(COUNT)
     world.change(COUNT)
     world.store.close()
@@ -332,8 +353,10 @@ def _make_version_2(old: sqlite3.Connection) -> None:
     )
 
 
-def test_a_store_of_version_3_finds_the_type_of_a_failure_too(tmp_path: Path) -> None:
-    world = World(tmp_path / "store.db")
+def test_a_store_of_version_3_finds_the_type_of_a_failure_too(
+    tmp_path: Path, open_world: Opener
+) -> None:
+    world = open_world(tmp_path / "store.db")
     world.create(COUNT)
     world.change(COUNT)
     world.store.close()

@@ -178,10 +178,12 @@ def _of_function(function: FunctionType) -> Description:
 
 def _is_marked(function: FunctionType) -> bool:
     """Returns whether a sync function is declared to return a coroutine, as libraries may do."""
-    mark = getattr(inspect, "_is_coroutine_mark", _MISSING)  # from Python 3.12 on
-    if function.__dict__.get("_is_coroutine_mark") is mark:
+    if inspect.iscoroutinefunction(
+        function
+    ):  # `inspect.markcoroutinefunction`, from Python 3.12 on
         return True
-    return function.__dict__.get("_is_coroutine", _MISSING) is asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]  # asyncio's own
+    mark = getattr(asyncio.coroutines, "_is_coroutine", None)  # asyncio's own, and older
+    return mark is not None and function.__dict__.get("_is_coroutine") is mark
 
 
 # The result's type
