@@ -189,6 +189,8 @@ class Node:
             channelz=False,
         )
         self.processors: dict[int, Processor] = {}
+        self.stores: list[SqliteStore] = []
+        """The store of each partition that it has led."""
         self.running = False
 
     async def start(self) -> None:
@@ -201,8 +203,10 @@ class Node:
     async def lead(self, partition: int) -> None:
         """Takes a partition over, with an empty store."""
         log = MemoryLog(self.cluster.streams[partition])
+        store = SqliteStore(":memory:")
+        self.stores.append(store)
         processor = build_processor(
-            *(log, SqliteStore(":memory:"), self.cluster.limits, WallClock(), self.workers),
+            *(log, store, self.cluster.limits, WallClock(), self.workers),
             index=partition,
             count=PARTITIONS,
         )
@@ -228,6 +232,8 @@ class Node:
         await self.links.close()
         await self.relay.close()
         await self.channel.close()
+        for store in self.stores:
+            store.close()
 
     async def stop(self) -> None:
         if self.running:

@@ -104,7 +104,7 @@ async def inbox(ctx: Context, got: list[int], idle: bool) -> list[int]:
         first, second, third = (ctx.signal("n", type=int) for _ in range(3))
         watched = asyncio.gather(third, asyncio.Event().wait())
         await ctx.signal("stop")
-        assert first.done() and second.done() and third.done() and not watched.done()
+        assert [it.done() for it in (first, second, third, watched)] == [True, True, True, False]
         ctx.continue_as(got, False)
     waits = [ctx.signal("n", type=int) for _ in range(3)]
     done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from durable_server.core.apply import step
@@ -66,6 +68,7 @@ async def test_an_attempt_is_not_sent_to_another_build_than_the_log_says(
     output = step(Partition(), [Invoked(ID, "w", None), started], 1)
     (dispatch,) = (it for it in output.effects if isinstance(it, Dispatch))
     workers.expect("w-1").build_id = "v2"  # it has come back since it was chosen
-    Deliveries(SqliteStore(":memory:"), limits, workers, inputs).dispatch(dispatch)
+    with closing(SqliteStore(":memory:")) as store:
+        Deliveries(store, limits, workers, inputs).dispatch(dispatch)
     released = [it.record for it in inputs.waiting]
     assert released == ([] if sent else [AttemptReleased(ID, 1)])

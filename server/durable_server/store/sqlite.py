@@ -45,7 +45,7 @@ from ..core.states import FINAL
 from ..log.interface import Position
 from ..log.message_codec import decode_message, encode_message
 from . import pages, rows
-from .failure_index import FailureIndex, FailureIndexError
+from .failure_index import FailureIndex
 from .file_users import describe, file_users
 from .interface import PAGE_BYTES, Filter, Order, Page, PageCursor, Recovered, StoreFullError
 from .rows import ALL, ATTEMPT, AWAKEABLE, ENTRY, LISTED, LISTED_SIZE
@@ -104,6 +104,13 @@ class SqliteStore:
         self._db = sqlite3.connect(
             path, isolation_level=None, cached_statements=256, timeout=_START_SECONDS
         )
+        try:
+            self._open(path, cache_bytes)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _open(self, path: Path | str, cache_bytes: int) -> None:
         self._db.executescript(
             # The page size applies to a new file only; docs/performance.md says what it saves.
             "PRAGMA page_size = 16384;"
@@ -119,18 +126,13 @@ class SqliteStore:
             steps = "".join(MIGRATIONS[it] for it in range(version, VERSION))
             self._db.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version != VERSION:
-            self._db.close()
             raise StoreVersionError(
                 f"{path} has store version {version}, this program reads version {VERSION}: "
                 "use the program that wrote it, or move the file away to rebuild it from the log"
             )
         if self._path is not None:
             os.chmod(self._path, 0o600)
-        try:
-            self._failure_index = FailureIndex.open(self._db)
-        except FailureIndexError:
-            self._db.close()
-            raise
+        self._failure_index = FailureIndex.open(self._db)
         self._counts = Counter(
             {
                 (handler, State(state)): count
@@ -512,9 +514,9 @@ class SqliteStore:
             "SELECT i.handler, j.name, j.target, j.kind, min(j.created_ms),"
             " sum(i.completed_ms = 0) FROM journal j INDEXED BY journal_patches"
             " JOIN invocations i ON i.number = j.number"
-            " WHERE j.kind IN (15, 16) AND (?1 = '' OR i.handler = ?1)"
+            " WHERE j.kind IN (15, 16) AND (:handler = '' OR i.handler = :handler)"
             " GROUP BY i.handler, j.name, j.target, j.kind",
-            (handler,),
+            {"handler": handler},
         ).fetchall()
 
     def unpatched(
