@@ -133,7 +133,8 @@
 //    and `start_time` are those of the new run. A cancellation that was requested before is the first
 //    completion of the new run. What has completed and the program has not got, by `completion_number`,
 //    is not lost: a signal is given back, and the outcome of an awakeable waits for the next entry
-//    with its id. An awakeable whose outcome the program has got starts anew.
+//    with its id. An awakeable whose outcome the program has got starts anew. If a signal has completed
+//    an entry and the program has not read it, the worker gives it back by a CANCEL of that entry.
 //
 // 14. Patches. PATCH tells which branch of changed code the program takes. If the journal has an entry
 //    with the next index or a higher one, and the entry with the next index is not a patch of this
