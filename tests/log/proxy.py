@@ -7,6 +7,7 @@ import enum
 from types import TracebackType
 
 from durable_server.nats.endpoint import Endpoint, EndpointSource
+from tests.support.listening import stop_listening
 
 
 class ProxyFault(enum.Enum):
@@ -44,7 +45,7 @@ class Proxy:
         traceback: TracebackType | None,
     ) -> None:
         assert self._server is not None
-        self._server.close()
+        await stop_listening(self._server)
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from tests.support.listening import stop_listening
+
 
 class Proxy:
     def __init__(self, upstream: str) -> None:
@@ -61,7 +63,7 @@ async def proxy(upstream: str) -> AsyncIterator[Proxy]:
     try:
         yield made
     finally:
-        made._server.close()
+        await stop_listening(made._server)
         made.cut()
         for task in list(made._tasks):
             task.cancel()

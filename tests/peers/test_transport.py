@@ -1,10 +1,11 @@
-"""Connections with frames on them: what they do when the other side resets them."""
+"""Ports, and connections with frames on them: what is left when one side ends at any moment."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 
 import pytest
 import uvloop
@@ -25,7 +26,7 @@ def test_a_connection_that_was_reset_ends_quietly_and_takes_nothing_more() -> No
             await ended.wait()
 
         listening = bind("127.0.0.1:0")
-        server = await serve(listening, accept)
+        server = serve(listening, accept)
         with socket.create_connection(listening.getsockname()) as client:
             connection = await connected
             # Closing resets the connection, instead of ending it.
@@ -39,3 +40,21 @@ def test_a_connection_that_was_reset_ends_quietly_and_takes_nothing_more() -> No
         server.close()
 
     uvloop.run(reset())
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_port_that_is_closed_leaves_no_connection_open(turns: int) -> None:
+    """Also one that it has just accepted and that nobody serves yet."""
+
+    async def accept(connection: FrameConnection) -> None:
+        connection.abort()
+
+    listening = bind("127.0.0.1:0")
+    server = serve(listening, accept)
+    with socket.create_connection(listening.getsockname()) as client:
+        client.setblocking(False)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        server.close()
+        with suppress(ConnectionResetError):
+            assert await asyncio.get_running_loop().sock_recv(client, 1) == b""

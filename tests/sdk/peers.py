@@ -26,6 +26,7 @@ from durable_proto.v1 import (
     worker_pb2,
     worker_pb2_grpc,
 )
+from tests.support.listening import stop_listening
 
 BOUND = 20.0
 """Seconds after which a test's wait is a failure; no test needs them."""
@@ -337,7 +338,7 @@ async def wire(address: str) -> AsyncIterator[Wire]:
     try:
         yield relay
     finally:
-        server.close()
+        await stop_listening(server)
         relay.cut()
         for task in list(tasks):
             task.cancel()

@@ -22,6 +22,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import cast
 
+from .listening import stop_listening
+
 OTHER_HOST = "127.0.0.2"
 """Where the proxies listen."""
 OTHER = "other"
@@ -40,6 +42,7 @@ class Network:
         self._held: set[tuple[str, str]] = set()
         """The directions in which nothing passes."""
         self._pairs: set[_Pair] = set()
+        self._closed = False
         self._stack = AsyncExitStack()
 
     def name(self, name: str, pids: Pids) -> None:
@@ -58,7 +61,7 @@ class Network:
         listening = await asyncio.get_running_loop().create_server(
             lambda: _End(_Pair(self, client, server, port), is_near=True), OTHER_HOST, listen
         )
-        self._stack.callback(listening.close)
+        self._stack.push_async_callback(stop_listening, listening)
         return int(listening.sockets[0].getsockname()[1])
 
     def cut(self, one: str, other: str) -> None:
@@ -93,6 +96,7 @@ class Network:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._closed = True
         await self._stack.aclose()
         for pair in tuple(self._pairs):
             pair.abort()
@@ -102,7 +106,7 @@ class Network:
 
     def is_cut(self, one: str, other: str) -> bool:
         """Returns whether a connection between two breaks."""
-        return (one, other) in self._cut
+        return self._closed or (one, other) in self._cut
 
     def passes(self, source: str, target: str) -> bool:
         """Returns whether what `source` sends arrives at `target`."""

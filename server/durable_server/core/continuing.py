@@ -15,7 +15,8 @@ What such a completion brought is not lost:
 - A signal is given back.
 - An awakeable keeps its outcome, which the next entry with its id gets.
 
-A signal whose completion the program has got and not read is given back before, by a CANCEL of its entry.
+A signal whose completion the program has got and not read is given back before, by a CANCEL of its
+entry.
 
 An awakeable whose outcome the program has got starts anew, and one that has none loses its waiting
 entries; see `awakeables.run_ended`. A request to cancel is the first completion of the new run, also if

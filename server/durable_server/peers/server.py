@@ -73,7 +73,7 @@ class PeerServer:
                 f"cannot listen on {listen} for other nodes: it is taken by another process or is not "
                 "an address of this machine; choose another with --node-listen HOST:PORT"
             ) from error
-        self._server = await serve(
+        self._server = serve(
             listening, self._accepted, self._tls, handshakes=self._limits.ungreeted
         )
         return f"{listen.rpartition(':')[0]}:{listening.getsockname()[1]}"

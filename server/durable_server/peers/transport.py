@@ -20,7 +20,8 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import NamedTuple, Protocol, TypeVar
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError
 
@@ -158,15 +159,7 @@ def bind(address: str) -> socket.socket:
     return socket.create_server((bound[0], port), family=family, dualstack_ipv6=both, backlog=128)
 
 
-class Listening(Protocol):
-    """A port that accepts connections."""
-
-    def close(self) -> None:
-        """Accepts nothing any more; connections that are accepted go on."""
-        ...
-
-
-async def serve(
+def serve(
     listening: socket.socket, accept: Accept, tls: LinkTls | None = None, *, handshakes: int = 300
 ) -> Listening:
     """Accepts connections; `accept` runs for each in a task of its own, with TLS after the handshake.
@@ -177,38 +170,46 @@ async def serve(
     async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept(FrameConnection(reader, writer))
 
-    if tls is None:
-        return await asyncio.start_server(accepted, sock=listening, limit=_BUFFER_BYTES)
-    return _SecureListening(listening, accepted, tls.serving, handshakes)
+    return Listening(listening, accepted, None if tls is None else tls.serving, handshakes)
 
 
-class _SecureListening:
-    """A port with TLS.
+class Listening:
+    """A port that accepts connections.
 
-    asyncio has such servers too, but they say nothing of the connections that are in the handshake, so
-    nobody could bound these.
+    asyncio's own servers say nothing of the connections in the TLS handshake, so nobody could bound
+    these. And `asyncio.Server.close` leaves a connection open for ever that it has just accepted
+    (https://github.com/python/cpython/issues/109564), so the other node waits for its greeting.
     """
 
     def __init__(
-        self, listening: socket.socket, accepted: _Accepted, context: ssl.SSLContext, limit: int
+        self,
+        listening: socket.socket,
+        accepted: _Accepted,
+        context: ssl.SSLContext | None,
+        limit: int,
     ) -> None:
         self._listening = listening
         self._accepted = accepted
         self._context = context
         self._limit = limit
-        self._handshakes: dict[asyncio.Task[None], None] = {}
-        """The oldest first."""
+        self._opening: dict[asyncio.Task[None], None] = {}
+        """The connections that are accepted and not open yet, the oldest first."""
         self._pause: asyncio.TimerHandle | None = None
         listening.setblocking(False)
         self._resume()
 
     def close(self) -> None:
-        """See `Listening`. Connections in the handshake are closed."""
+        """Accepts nothing any more, and ends handshakes; connections that are open go on.
+
+        Closing it again has no effect.
+        """
+        if self._listening.fileno() < 0:
+            return
         if self._pause is not None:
             self._pause.cancel()
         asyncio.get_running_loop().remove_reader(self._listening)
         self._listening.close()
-        for task in self._handshakes:
+        for task in self._opening:
             task.cancel()
 
     def _resume(self) -> None:
@@ -228,15 +229,20 @@ class _SecureListening:
             self._pause = loop.call_later(_PAUSE_SECONDS, self._resume)
             return
         connection.setblocking(False)
-        if len(self._handshakes) >= self._limit:
-            oldest = next(iter(self._handshakes))
-            del self._handshakes[oldest]
+        if len(self._opening) >= self._limit:
+            oldest = next(iter(self._opening))
+            del self._opening[oldest]
             oldest.cancel()
-        task = loop.create_task(self._secure(connection))
-        self._handshakes[task] = None
-        task.add_done_callback(lambda it: self._handshakes.pop(it, None))
+        task = loop.create_task(self._open(connection))
+        self._opening[task] = None
+        task.add_done_callback(partial(self._opened, connection))
 
-    async def _secure(self, connection: socket.socket) -> None:
+    def _opened(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
+        self._opening.pop(task, None)
+        if task.cancelled():  # maybe before it has begun
+            connection.close()
+
+    async def _open(self, connection: socket.socket) -> None:
         reader = asyncio.StreamReader(limit=_BUFFER_BYTES)
         # A handshake that fails has told the other side; here it is nothing that anybody could mend.
         with suppress(OSError):
@@ -244,5 +250,5 @@ class _SecureListening:
                 lambda: asyncio.StreamReaderProtocol(reader, self._accepted),
                 connection,
                 ssl=self._context,
-                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                ssl_handshake_timeout=None if self._context is None else HANDSHAKE_SECONDS,
             )
