@@ -28,13 +28,21 @@ class Disk:
         """The sequence that it holds."""
         self.current: SimStore | None = None
         """The store of the present process; the stores of replaced ones are not on this disk."""
+        self._opened: list[SimStore] = []
 
     def open(self, path: Path) -> SimStore:
         """Opens the store as a crash may have left it."""
         if self.copies:
             path.write_bytes(self.rng.choice(self.copies[-3:]))
         self.current = SimStore(path, self)
+        self._opened.append(self.current)
         return self.current
+
+    def close(self) -> None:
+        """Closes what crashed processes have left open."""
+        self.current = None
+        for store in self._opened:
+            store.close()
 
     def add_copy(self) -> None:
         """Makes what is committed now one of the copies that a crash may leave."""

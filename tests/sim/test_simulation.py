@@ -34,6 +34,8 @@ def test_every_program_ends_once_with_the_right_result(
         except BaseException as error:
             error.add_note(f"seed {seed}: run it alone with --seed {seed}")
             raise
+        finally:
+            world.close()
         assert world.executions
         compensated += world.compensated
         runs += world.runs

@@ -681,6 +681,14 @@ class World:
             assert sorted(partition.deployments.values()) == sorted(deployments)
             assert sorted(partition.routes.values()) == sorted(routes)
 
+    def close(self) -> None:
+        """Closes the stores of all nodes, also of those that have crashed, and of the histories."""
+        for history in self.histories:
+            history.store.close()
+        for slot in self.slots:
+            for disk in slot.disks:
+                disk.close()
+
     async def run(self, clients: int, workers: int) -> None:
         """Runs the simulation until every client has its result."""
         self.broken = asyncio.get_running_loop().create_future()
