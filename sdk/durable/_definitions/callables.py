@@ -178,9 +178,8 @@ def _of_function(function: FunctionType) -> Description:
 
 def _is_marked(function: FunctionType) -> bool:
     """Returns whether a sync function is declared to return a coroutine, as libraries may do."""
-    if inspect.iscoroutinefunction(
-        function
-    ):  # `inspect.markcoroutinefunction`, from Python 3.12 on
+    # `inspect.markcoroutinefunction`, from Python 3.12 on
+    if inspect.iscoroutinefunction(function):
         return True
     mark = getattr(asyncio.coroutines, "_is_coroutine", None)  # asyncio's own, and older
     return mark is not None and function.__dict__.get("_is_coroutine") is mark

@@ -229,6 +229,9 @@ class Listening:
             self._pause = loop.call_later(_PAUSE_SECONDS, self._resume)
             return
         connection.setblocking(False)
+        with suppress(OSError):  # it may be over
+            # asyncio does not, for a socket that was accepted from one without a protocol number.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self._opening) >= self._limit:
             oldest = next(iter(self._opening))
             del self._opening[oldest]
