@@ -61,6 +61,13 @@ async def reached(control: Control, invocation_id: str, state: int) -> invocatio
     raise AssertionError(f"the watch ended before that state: {response.invocation}")
 
 
+async def wake(control: Control, invocation_id: str) -> None:
+    """Sends the signal for which a suspended invocation waits."""
+    request = control_pb2.SignalRequest(invocation_id=invocation_id, name="go")
+    request.outcome.value.data = b"1"
+    await control.Signal(request)
+
+
 async def log_bounds(config: Config) -> Bounds:
     """Returns the first and the last sequence of the log, as `durable log` reads them."""
     async with open_log(config.data_dir) as reader:

@@ -21,7 +21,7 @@ from durable_server.core.deployments import BUILDS_MAX
 from tests.support.manual_worker import ManualWorker, message_about, open_entry
 from tests.support.waiting import eventually
 
-from .calls import PAUSED, PENDING, SUSPENDED, invoke, reached, reason, result, state_of
+from .calls import PAUSED, PENDING, SUSPENDED, invoke, reached, reason, result, state_of, wake
 
 if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
@@ -69,13 +69,6 @@ async def suspend(control: Control, worker: ManualWorker, start: worker_pb2.Serv
     await worker.send(message)
     await worker.receive("suspended")
     await reached(control, start.invocation_id, SUSPENDED)
-
-
-async def wake(control: Control, invocation_id: str) -> None:
-    """Makes a suspended invocation ready again."""
-    request = control_pb2.SignalRequest(invocation_id=invocation_id, name="go")
-    request.outcome.value.data = b"1"
-    await control.Signal(request)
 
 
 async def begun(control: Control, worker: ManualWorker) -> str:

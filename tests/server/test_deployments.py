@@ -17,7 +17,7 @@ from tests.access_check.callers import error_of
 from tests.support.manual_worker import ManualWorker, message_about, open_entry
 from tests.support.waiting import eventually
 
-from .calls import PENDING, SUSPENDED, invoke, reached, result, state_of
+from .calls import PENDING, SUSPENDED, invoke, reached, result, state_of, wake
 from .partitioned import PARTITIONS, invoke_in
 
 if TYPE_CHECKING:
@@ -79,12 +79,6 @@ async def pinned(control: Control, worker: ManualWorker, partition: int = 0) -> 
     await worker.receive("suspended")
     await reached(control, invocation_id, SUSPENDED)
     return invocation_id
-
-
-async def wake(control: Control, invocation_id: str) -> None:
-    request = control_pb2.SignalRequest(invocation_id=invocation_id, name="go")
-    request.outcome.value.data = b"1"
-    await control.Signal(request)
 
 
 async def refusal(call: grpc.aio.UnaryUnaryCall) -> tuple[str, dict[str, str], str]:

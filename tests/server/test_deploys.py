@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import grpc
 import pytest
 
-from durable_proto.v1 import control_pb2, control_pb2_grpc, worker_pb2
+from durable_proto.v1 import control_pb2_grpc, worker_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from tests.support.manual_worker import ManualWorker, message_about, open_entry
 
-from .calls import PENDING, SUSPENDED, invoke, reached, result, state_of
+from .calls import PENDING, SUSPENDED, invoke, reached, result, state_of, wake
 
 if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
@@ -41,13 +41,6 @@ async def suspend(control: Control, worker: ManualWorker, start: worker_pb2.Serv
     await worker.send(message)
     await worker.receive("suspended")
     await reached(control, start.invocation_id, SUSPENDED)
-
-
-async def wake(control: Control, invocation_id: str) -> None:
-    """Makes a suspended invocation ready again."""
-    request = control_pb2.SignalRequest(invocation_id=invocation_id, name="go")
-    request.outcome.value.data = b"1"
-    await control.Signal(request)
 
 
 async def test_a_journal_goes_to_its_version_even_if_other_workers_are_free(

@@ -20,7 +20,18 @@ from tests.support.manual_worker import (
     step_entry,
 )
 
-from .calls import COMPLETED, FAILED, PAUSED, PENDING, SUSPENDED, invoke, reached, result, state_of
+from .calls import (
+    COMPLETED,
+    FAILED,
+    PAUSED,
+    PENDING,
+    SUSPENDED,
+    invoke,
+    reached,
+    result,
+    state_of,
+    wake,
+)
 
 if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
@@ -198,7 +209,7 @@ async def test_suspension_and_wake_up(control: Control, channel: grpc.aio.Channe
     async with ManualWorker(channel, slots=1) as worker:
         invocation_id = await invoke(control)
         start = await worker.receive("start")
-        await worker.send(sleep_entry(start, 0, 700))
+        await worker.send(open_entry(start, 0, "SIGNAL", "go"))
         await worker.receive("ack")
         suspend = message_about(start)
         suspend.suspend.completion_number = 0
@@ -210,6 +221,7 @@ async def test_suspension_and_wake_up(control: Control, channel: grpc.aio.Channe
         beside = await worker.receive("start")
         assert beside.invocation_id == other
         await worker.finish(beside)
+        await wake(control, invocation_id)
         again = await worker.receive("start")
         assert (again.invocation_id, again.attempt) == (invocation_id, 2)
         assert again.start.journal[0].completion_number == 1
