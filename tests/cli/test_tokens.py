@@ -217,8 +217,11 @@ def test_a_worker_without_a_valid_token_ends(guarded: Guarded, tmp_path: Path) -
     environment = {"XDG_CONFIG_HOME": str(tmp_path)}
     with running(command, tmp_path / "log", environment=environment) as worker:
         assert worker.process.wait(60) == 7
-        assert worker.text().count("\n") == 1, worker.text()
-        assert "the call has no credential" in worker.text()
+        # grpcio loses the status of a call that ends while its first message is written, and the worker
+        # dials again.
+        told = [it for it in worker.text().splitlines() if "Internal error from Core" not in it]
+        assert len(told) == 1, worker.text()
+        assert "the call has no credential" in told[0]
     text = guarded.admin(tmp_path, "token", "create", "worker", "--scope", "worker").out.strip()
     environment["DURABLE_TOKEN"] = text
     with running(command, tmp_path / "log2", environment=environment) as worker:
