@@ -9,10 +9,10 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 
-from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
+from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2, worker_pb2
 from durable_server.config import Config
 from durable_server.log_reader import Bounds, open_log
-from tests.support.manual_worker import ManualWorker
+from tests.support.manual_worker import ManualWorker, message_about, open_entry
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -59,6 +59,19 @@ async def reached(control: Control, invocation_id: str, state: int) -> invocatio
             if response.invocation.state == state:
                 return response.invocation
     raise AssertionError(f"the watch ended before that state: {response.invocation}")
+
+
+async def suspend(
+    control: Control, worker: ManualWorker, start: worker_pb2.ServerMessage, index: int = 0
+) -> None:
+    """Waits in the log for a signal, after `index` entries that are complete."""
+    asked = message_about(start)
+    asked.suspend.completion_number = index
+    await worker.send(open_entry(start, index, "SIGNAL", "go"))
+    await worker.receive("ack")
+    await worker.send(asked)
+    await worker.receive("suspended")
+    await reached(control, start.invocation_id, SUSPENDED)
 
 
 async def wake(control: Control, invocation_id: str) -> None:

@@ -10,9 +10,9 @@ import grpc
 import durable
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
 from durable_server.app import ControlPlane
-from tests.support.manual_worker import ManualWorker, message_about, open_entry
+from tests.support.manual_worker import ManualWorker, message_about
 
-from .calls import PAUSED, invoke, reached, result, wake
+from .calls import PAUSED, invoke, reached, result, suspend, wake
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -47,12 +47,7 @@ async def test_each_attempt_tells_who_ran_it_and_why_it_ended(
             (running,) = await attempts_of(control, invocation_id)
             assert (running.attempt, running.worker_id, running.end) == (1, "one", "")
             assert running.end_time is None
-            await one.send(open_entry(start, 0, "SIGNAL", "go"))
-            await one.receive("ack")
-            asked = message_about(start)
-            asked.suspend.completion_number = 0
-            await one.send(asked)
-            await one.receive("suspended")
+            await suspend(control, one, start)
             await wake(control, invocation_id)
 
             failed = message_about(await one.receive("start"))

@@ -18,10 +18,20 @@ from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, work
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from durable_server.core.deployments import BUILDS_MAX
-from tests.support.manual_worker import ManualWorker, message_about, open_entry
+from tests.support.manual_worker import ManualWorker, message_about
 from tests.support.waiting import eventually
 
-from .calls import PAUSED, PENDING, SUSPENDED, invoke, reached, reason, result, state_of, wake
+from .calls import (
+    PAUSED,
+    PENDING,
+    invoke,
+    reached,
+    reason,
+    result,
+    state_of,
+    suspend,
+    wake,
+)
 
 if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
@@ -58,17 +68,6 @@ async def release(worker: ManualWorker, start: worker_pb2.ServerMessage) -> None
     message = message_about(start)
     message.released.SetInParent()
     await worker.send(message)
-
-
-async def suspend(control: Control, worker: ManualWorker, start: worker_pb2.ServerMessage) -> None:
-    """Waits in the log for a signal, as the first entry of the journal."""
-    await worker.send(open_entry(start, 0, "SIGNAL", "go"))
-    await worker.receive("ack")
-    message = message_about(start)
-    message.suspend.completion_number = 0
-    await worker.send(message)
-    await worker.receive("suspended")
-    await reached(control, start.invocation_id, SUSPENDED)
 
 
 async def begun(control: Control, worker: ManualWorker) -> str:

@@ -14,10 +14,10 @@ from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from tests.access_check.callers import error_of
-from tests.support.manual_worker import ManualWorker, message_about, open_entry
+from tests.support.manual_worker import ManualWorker
 from tests.support.waiting import eventually
 
-from .calls import PENDING, SUSPENDED, invoke, reached, result, state_of, wake
+from .calls import PENDING, invoke, reached, result, state_of, suspend, wake
 from .partitioned import PARTITIONS, invoke_in
 
 if TYPE_CHECKING:
@@ -71,13 +71,7 @@ async def pinned(control: Control, worker: ManualWorker, partition: int = 0) -> 
     invocation_id = await invoke_in(control, partition)
     start = await worker.receive("start")
     await worker.step(start, 0)
-    await worker.send(open_entry(start, 1, "SIGNAL", "go"))
-    await worker.receive("ack")
-    message = message_about(start)
-    message.suspend.completion_number = 1
-    await worker.send(message)
-    await worker.receive("suspended")
-    await reached(control, invocation_id, SUSPENDED)
+    await suspend(control, worker, start, 1)
     return invocation_id
 
 

@@ -12,9 +12,9 @@ import pytest
 from durable_proto.v1 import control_pb2_grpc, worker_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
-from tests.support.manual_worker import ManualWorker, message_about, open_entry
+from tests.support.manual_worker import ManualWorker, message_about
 
-from .calls import PENDING, SUSPENDED, invoke, reached, result, state_of, wake
+from .calls import PENDING, invoke, reached, result, state_of, suspend, wake
 
 if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
@@ -30,17 +30,6 @@ async def release(worker: ManualWorker, start: worker_pb2.ServerMessage) -> None
     message = message_about(start)
     message.released.SetInParent()
     await worker.send(message)
-
-
-async def suspend(control: Control, worker: ManualWorker, start: worker_pb2.ServerMessage) -> None:
-    """Waits in the log for a signal, after what was recorded before."""
-    await worker.send(open_entry(start, 1, "SIGNAL", "go"))
-    await worker.receive("ack")
-    message = message_about(start)
-    message.suspend.completion_number = 1
-    await worker.send(message)
-    await worker.receive("suspended")
-    await reached(control, start.invocation_id, SUSPENDED)
 
 
 async def test_a_journal_goes_to_its_version_even_if_other_workers_are_free(
@@ -70,7 +59,7 @@ async def test_it_waits_for_its_version_even_if_that_is_full_and_delays_no_other
         waits = await invoke(control)
         start = await old.receive("start")
         await old.step(start, 0)
-        await suspend(control, old, start)
+        await suspend(control, old, start, 1)
         keeps = await invoke(control)
         busy = await old.receive("start")
         assert busy.invocation_id == keeps
@@ -101,7 +90,7 @@ async def test_when_the_last_of_its_version_goes_the_others_will_do(
         waits = await invoke(control)
         start = await old.receive("start")
         await old.step(start, 0)
-        await suspend(control, old, start)
+        await suspend(control, old, start, 1)
         await invoke(control)
         busy = await old.receive("start")
         async with ManualWorker(channel, "new", version="v2", slots=2) as new:
@@ -167,7 +156,7 @@ async def test_after_a_restart_it_waits_for_a_worker_that_may_come_back(config: 
             invocation_id = await invoke(control)
             start = await old.receive("start")
             await old.step(start, 0)
-            await suspend(control, old, start)
+            await suspend(control, old, start, 1)
             async with asyncio.timeout(20):
                 await plane.router.any().stop()
     async with ControlPlane(patient) as plane, grpc.aio.insecure_channel(plane.address) as channel:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
@@ -31,8 +31,9 @@ from .entry_kinds import (
 )
 from .futures import Awakeable, DurableFuture, SignalFuture
 from .limits import check_payload, check_text
-from .loop import Timer
+from .loop import Timer, WorkflowLoop
 from .operations import OpenOperation, Operations
+from .places import Place
 from .service_calls import create_webhook
 from .steps import Steps
 
@@ -47,6 +48,11 @@ class Target(NamedTuple):
     idempotency_key: str = ""
     partition_key: str = ""
     delay: timedelta | None = None
+
+
+_FutureType: TypeAlias = Callable[
+    ["ServerOperations", WorkflowLoop, int, str, Place | None], DurableFuture[Any]
+]
 
 
 class ServerOperations:
@@ -69,7 +75,7 @@ class ServerOperations:
         self._to_renew: Final[set[str]] = set()
         """Awakeables whose outcome did not fit their type, by id. If the program asks for one again,
         the server is to take another outcome."""
-        self._unread_signals: Final[dict[int, SignalFuture[Any]]] = {}
+        self._unread_signals: Final[dict[int, DurableFuture[Any]]] = {}
         """Waits for signals whose outcome the program has not got, by index."""
 
     # Timers
@@ -136,16 +142,11 @@ class ServerOperations:
         """Waits for the next signal with a name."""
         if not name:
             raise ValueError("a signal's name must not be empty")
-        operations = self._operations
-        shape = operations.shape(hint, f"the signal {name!r}")
-        index = operations.begin(SIGNAL, name)
-        future: SignalFuture[Any] = SignalFuture(
-            self, operations.loop, index, name, operations.place
-        )
-        operations.open[index] = OpenOperation(SIGNAL, name, future, None, shape)
-        self._unread_signals[index] = future
-        if index not in operations.journal.recorded:
-            operations.entry(index, SIGNAL, name).schema = accepted_schema(shape)
+        shape = self._operations.shape(hint, f"the signal {name!r}")
+        future, entry = self._start(SIGNAL, name, shape, future_type=SignalFuture)
+        self._unread_signals[future.index] = future
+        if entry is not None:
+            entry.schema = accepted_schema(shape)
         return future
 
     def signal_read(self, index: int) -> None:
@@ -241,13 +242,12 @@ class ServerOperations:
         name: str,
         shape: Shape | None,
         convert: Callable[[payload_pb2.Outcome], Any] | None = None,
+        future_type: _FutureType = DurableFuture,
     ) -> tuple[DurableFuture[Any], worker_pb2.EntryRecorded | None]:
         """Starts an operation; returns its future, and the entry to fill in if it is new."""
         operations = self._operations
         index = operations.begin(kind, name)
-        future: DurableFuture[Any] = DurableFuture(
-            self, operations.loop, index, name, operations.place
-        )
+        future = future_type(self, operations.loop, index, name, operations.place)
         operations.open[index] = OpenOperation(kind, name, future, None, shape, convert)
         if index in operations.journal.recorded:
             return future, None

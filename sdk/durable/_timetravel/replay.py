@@ -161,17 +161,28 @@ def _ended(
     return result._replace(verdict="ends", text=text, as_before=same)
 
 
-def _failed(
-    attempt: WatchedAttempt, run: ExportedRun, failure: payload_pb2.Failure, result: Replayed
+def _stopped(
+    verdict: Verdict,
+    attempt: WatchedAttempt,
+    run: ExportedRun,
+    failure: payload_pb2.Failure,
+    result: Replayed,
 ) -> Replayed:
-    """Returns the result for a program that has raised an error."""
-    result = result._replace(
-        verdict="fails",
+    """Returns the result for a program that has stopped with a failure, as far as that alone tells."""
+    return result._replace(
+        verdict=verdict,
         text=f"{failure.type}: {failure.message}",
         got=failure.type,
         place=attempt.stopped_at,
         as_before=_is_known(failure, run),
     )
+
+
+def _failed(
+    attempt: WatchedAttempt, run: ExportedRun, failure: payload_pb2.Failure, result: Replayed
+) -> Replayed:
+    """Returns the result for a program that has raised an error."""
+    result = _stopped("fails", attempt, run, failure, result)
     return _undecodable(attempt, result) if failure.type in _UNDECODABLE else result
 
 
@@ -179,13 +190,7 @@ def _held(
     attempt: WatchedAttempt, run: ExportedRun, failure: payload_pb2.Failure, result: Replayed
 ) -> Replayed:
     """Returns the result for a program with which a worker would hold the invocation."""
-    result = result._replace(
-        verdict="held",
-        text=f"{failure.type}: {failure.message}",
-        got=failure.type,
-        place=attempt.stopped_at,
-        as_before=_is_known(failure, run),
-    )
+    result = _stopped("held", attempt, run, failure, result)
     difference = attempt.difference
     raised = attempt.program_error
     if difference is not None and raised is not None:
